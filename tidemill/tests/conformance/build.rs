@@ -128,7 +128,7 @@ impl Nodes<'_> {
                 keyed.repartition(format!("r{}", self.made.len()).as_str())
             }
             Node::JoinTable { from, with, kind } => self.join_table(&self.present(from), with, kind),
-            Node::JoinStreams { from, with, kind, before, after, grace } => {
+            Node::JoinStreams { from, with, kind, before, after, grace, .. } => {
                 let windows = JoinWindows::of_time_difference_and_grace(ms(0), ms(grace));
                 self.join_streams(from, with, kind, windows.before(ms(before)).after(ms(after)))
             }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use crate::node::{FoldKind, Kind, Node, Window, is_single};
+pub(crate) use crate::{
+    node::{FoldKind, Kind, Node, Window},
+    reads::is_single,
+};
 
 /// A text, or a null.
 pub(crate) type Text = Option<String>;

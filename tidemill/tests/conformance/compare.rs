@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    case::{Answer, Case, Node, Output, Row, Text, Window},
+    case::{Answer, Case, Node, Output, Row, Text},
     rules::{How, Rule, Strictness, is_late_for_sliding, strictness},
 };
 
@@ -158,14 +158,17 @@ fn pairs(their: &[Output], our: &[Output], rules: &mut BTreeSet<Rule>) -> Result
 /// The same rows, but for windows that have closed.
 fn rows(case: &Case, node: &Node, their: &[Row], our: &[Row], rules: &mut BTreeSet<Rule>) -> Result<(), String> {
     let (their, our): (BTreeSet<_>, BTreeSet<_>) = (their.iter().collect(), our.iter().collect());
-    let window = match node {
-        Node::Windowed { window, .. } | Node::Cogroup { window: Some(window), .. } => Some(*window),
+    let open_ms = match node {
+        Node::Windowed { window, .. } | Node::Cogroup { window: Some(window), .. } => Some(window.size + window.grace),
+        Node::Sliding { difference, grace, .. } | Node::SlidingCogroup { difference, grace, .. } => {
+            Some(difference + grace)
+        }
         _ => None,
     };
     for row in their.symmetric_difference(&our) {
-        let closed = window.is_some_and(|Window { size, grace, .. }| {
+        let closed = open_ms.is_some_and(|open_ms| {
             let start = row.0.rsplit(' ').next().and_then(|start| start.parse::<i64>().ok());
-            start.is_some_and(|start| start + size + grace <= case.end())
+            start.is_some_and(|start| start + open_ms <= case.end())
         });
         if !closed {
             let here = if our.contains(row) { "only here" } else { "only in Kafka Streams" };

@@ -169,4 +169,7 @@ fn a_sliding_window_is_kept_until_no_record_needs_it() {
     let first = ["1: a 4 5 1 5", "2: b 4 5 1 5", "3: a 6 7 2 6", "3: a 5 6 1/2 6"];
     assert_eq!(theirs, [&first[..], &["4: b 5 6 2 6"]].concat());
     assert_eq!(ours, [&first[..], &["4: b 6 7 2 6", "4: b 5 6 1/2 6"]].concat());
+    let (.., [theirs, ours]) = both("a window behind a late record");
+    assert_eq!(theirs, ["1: k 5 15 ,0 15", "2: z 15 25 ,0 25", "3: z 26 36 ,0 26", "3: z 16 26 ,0,0 26"]);
+    assert_eq!(ours, [&theirs[..], &["4: k 16 26 ,0 24".to_owned()]].concat());
 }

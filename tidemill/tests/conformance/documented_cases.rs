@@ -1,7 +1,7 @@
 //! The case of each documented difference.
 
 /// The cases, whose recorded answers are in a file.
-pub(crate) const CASES: [(&str, &str); 21] = [
+pub(crate) const CASES: [(&str, &str); 22] = [
     (
         "final results",
         r#"{"nodes":[{"op":"stream","topic":"a"},
@@ -36,7 +36,8 @@ pub(crate) const CASES: [(&str, &str); 21] = [
     (
         "join of one instant",
         r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"stream","topic":"b"},
-            {"op":"join_streams","from":0,"with":1,"kind":"inner","before":0,"after":0,"grace":0}],
+            {"op":"join_streams","from":0,"with":1,"kind":"inner","before":0,"after":0,"grace":0,
+             "forgetful":true}],
             "outputs":[2],"script":[["a","k","1",5],["b","k","2",5]]}"#,
     ),
     (
@@ -131,5 +132,11 @@ pub(crate) const CASES: [(&str, &str); 21] = [
         r#"{"nodes":[{"op":"stream","topic":"a"},
             {"op":"sliding","from":0,"difference":1,"grace":0,"kind":"reduce","close":false,"forgetful":true}],
             "outputs":[1],"script":[["a","a","1",5],["a","b","1",5],["a","a","2",6],["a","b","2",6]]}"#,
+    ),
+    (
+        "a window behind a late record",
+        r#"{"nodes":[{"op":"stream","topic":"a"},
+            {"op":"sliding","from":0,"difference":10,"grace":0,"kind":"aggregate","close":false,"forgetful":true}],
+            "outputs":[1],"script":[["a","k","0",15],["a","z","0",25],["a","z","0",26],["a","k","0",24]]}"#,
     ),
 ];

@@ -51,6 +51,9 @@ fn kafka_streams_answers_generated_cases_in_the_same_way() {
             continue;
         }
         let Some(mut tree) = asked.pop_front() else { break };
+        if number % 1_000 == 0 {
+            println!("{number} cases");
+        }
         let (case, theirs) = (tree.current(), oracle.answer());
         let ours = run(&case, Pace::Steady);
         match compare(&case, &theirs, &ours, false) {

@@ -13,6 +13,7 @@ mod live;
 mod node;
 mod oracle;
 mod processors;
+mod reads;
 mod recorded;
 mod report;
 mod rules;

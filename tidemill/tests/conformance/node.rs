@@ -132,6 +132,8 @@ pub(crate) enum Node {
         before: i64,
         after: i64,
         grace: i64,
+        #[serde(default, skip_serializing_if = "is_false")]
+        forgetful: bool,
     },
     JoinTable {
         from: usize,
@@ -235,90 +237,4 @@ pub(crate) struct Window {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_false(flag: &bool) -> bool {
     !flag
-}
-
-impl Node {
-    /// The places that it reads.
-    pub(crate) fn parents(&self) -> Vec<usize> {
-        let mut node = self.clone();
-        node.parents_mut().into_iter().map(|place| *place).collect()
-    }
-
-    pub(crate) fn parents_mut(&mut self) -> Vec<&mut usize> {
-        match self {
-            Self::Stream { .. } | Self::Table { .. } | Self::GlobalTable { .. } => Vec::new(),
-            Self::Filter { from, .. }
-            | Self::FilterNot { from, .. }
-            | Self::MapValues { from, .. }
-            | Self::NullValues { from, .. }
-            | Self::Map { from, .. }
-            | Self::FlatMapValues { from, .. }
-            | Self::FlatMap { from, .. }
-            | Self::SelectKey { from, .. }
-            | Self::NullKeys { from, .. }
-            | Self::Split { from, .. }
-            | Self::Branch { from, .. }
-            | Self::Repartition { from, .. }
-            | Self::Fold { from, .. }
-            | Self::Windowed { from, .. }
-            | Self::Process { from, .. }
-            | Self::ProcessValues { from }
-            | Self::TableFilter { from, .. }
-            | Self::TableFilterNot { from, .. }
-            | Self::TransformValues { from, .. }
-            | Self::TableMapValues { from, .. }
-            | Self::GroupTable { from, .. }
-            | Self::Sessions { from, .. }
-            | Self::Sliding { from, .. }
-            | Self::Suppress { from, .. }
-            | Self::ToTable { from } => vec![from],
-            Self::Merge { from, with }
-            | Self::Cogroup { from, with, .. }
-            | Self::SessionCogroup { from, with, .. }
-            | Self::SlidingCogroup { from, with, .. }
-            | Self::JoinStreams { from, with, .. }
-            | Self::JoinTable { from, with, .. }
-            | Self::JoinGlobal { from, with, .. }
-            | Self::JoinTables { from, with, .. }
-            | Self::JoinForeign { from, with, .. } => vec![from, with],
-        }
-    }
-
-    /// Its name in reports, with the kind if there is one.
-    pub(crate) fn label(&self) -> String {
-        let json = serde_json::to_value(self).expect("plain data");
-        let word = |name: &str| json.get(name).and_then(|word| word.as_str().map(ToOwned::to_owned));
-        let mut label = word("op").expect("is tagged");
-        let words = [
-            ("close", " on close"),
-            ("stored", " stored"),
-            ("window", " in windows"),
-            ("wait", " for a time"),
-            ("keys", " of some keys"),
-            ("stream_time", " by stream time"),
-        ];
-        for (flag, words) in words {
-            if json.get(flag).is_some_and(|set| set == true || set.is_object() || set.is_number()) {
-                label += words;
-            }
-        }
-        word("kind").map_or(label.clone(), |kind| format!("{label} {kind}"))
-    }
-}
-
-/// Whether a node emits at most one record for each record of a topic.
-pub(crate) fn is_single(nodes: &[Node], place: usize) -> bool {
-    match &nodes[place] {
-        Node::Stream { .. } | Node::Table { .. } => true,
-        Node::FlatMapValues { .. }
-        | Node::FlatMap { .. }
-        | Node::Process { .. }
-        | Node::Windowed { .. }
-        | Node::Sessions { .. }
-        | Node::Sliding { .. }
-        | Node::GroupTable { .. }
-        | Node::Suppress { .. } => false,
-        Node::JoinTable { from, .. } | Node::JoinGlobal { from, .. } => is_single(nodes, *from),
-        node => matches!(node.parents()[..], [from] if is_single(nodes, from)),
-    }
 }

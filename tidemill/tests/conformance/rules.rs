@@ -18,8 +18,6 @@
 //! - **A sliding window may be one instant.** Kafka Streams fails when it gets a record; generated ones are longer.
 //! - **A repartition topic takes records without a key.** Kafka Streams leaves them out, without counting them, unless a
 //!   left or outer join follows. So they are filtered out before.
-//! - **Records of one instant are joined.** Kafka Streams' stores keep a join's rows for before + after + grace, and
-//!   forget at the last moment; so a join with neither before nor after loses pairs. Generated joins have one of them.
 //! - **A subtopology has a stream time.** In Kafka Streams' test driver all have one. So a processor that is called by
 //!   stream time is alone with one topic, and others are called by the wall clock.
 //! - **A foreign-key join without a store has no old values.** Kafka Streams adds a store without being asked, Tidemill asks
@@ -44,8 +42,9 @@ pub(crate) enum Rule {
     LateForAJoin,
     /// What follows such a join is not compared.
     BehindALateJoin,
-    /// A session is kept until it closes, and a sliding window until no record needs it. Kafka Streams forgets them one
-    /// millisecond before. So its side keeps rows for longer.
+    /// A session is kept until it closes, and so are a join's records. Kafka Streams forgets them one millisecond before, so
+    /// a join of one instant joins nothing. A sliding window is kept until no record can open the window behind its last
+    /// one; Kafka Streams forgets it two milliseconds before. So its side keeps rows for longer.
     OpenWindowsKept,
     /// A session that has closed stays as it is. Kafka Streams merges it with a later record as long as it is stored: here
     /// where final results are kept.
@@ -72,7 +71,7 @@ impl fmt::Display for Rule {
             Self::NoPartnerSooner => "what has no partner comes sooner",
             Self::LateForAJoin => "records come late for a join",
             Self::BehindALateJoin => "behind a join with late records",
-            Self::OpenWindowsKept => "sessions and sliding windows are kept",
+            Self::OpenWindowsKept => "sessions, sliding windows and records of joins are kept",
             Self::ClosedSessions => "closed sessions stay",
             Self::ForeignKeys => "times, order and repeated tombstones of foreign-key joins",
             Self::BehindAForeignKeyJoin => "behind a foreign-key join",
@@ -91,7 +90,7 @@ impl Rule {
                 Node::Windowed { close: true, .. }
                 | Node::Sessions { close: true, .. }
                 | Node::Sliding { close: true, .. } => &[Self::FinalResultsKept][..],
-                Node::Sessions { .. } | Node::Sliding { .. } => &[Self::OpenWindowsKept],
+                Node::Sessions { .. } | Node::Sliding { .. } | Node::JoinStreams { .. } => &[Self::OpenWindowsKept],
                 Node::SessionCogroup { .. } | Node::SlidingCogroup { .. } => {
                     &[Self::OneTimeOfACogroup, Self::OpenWindowsKept]
                 }

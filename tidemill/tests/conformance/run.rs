@@ -72,16 +72,16 @@ fn stores(driver: &TopologyTestDriver, case: &Case, answer: &mut Answer) {
             Node::Fold { kind: FoldKind::Count, .. } | Node::GroupTable { kind: FoldKind::Count, .. } => {
                 keyed::<i64>(driver, &name)
             }
-            Node::Windowed { kind: FoldKind::Count, .. } => windowed::<i64>(driver, &name, |count| count.to_string()),
+            Node::Windowed { kind: FoldKind::Count, .. } | Node::Sliding { kind: FoldKind::Count, .. } => {
+                windowed::<i64>(driver, &name, |count| count.to_string())
+            }
             Node::Windowed { .. } | Node::Cogroup { window: Some(_), .. } => {
                 windowed::<Text>(driver, &name, Option::unwrap_or_default)
             }
-            Node::Suppress { .. }
-            | Node::Sessions { .. }
-            | Node::Sliding { .. }
-            | Node::SessionCogroup { .. }
-            | Node::SlidingCogroup { .. }
-            | Node::GlobalTable { .. } => None,
+            Node::Suppress { .. } | Node::Sessions { .. } | Node::SessionCogroup { .. } | Node::GlobalTable { .. } => {
+                None
+            }
+            Node::Sliding { .. } | Node::SlidingCogroup { .. } => windowed::<String>(driver, &name, |text| text),
             _ => keyed::<String>(driver, &name),
         };
         if let Some(rows) = rows {

@@ -1,6 +1,7 @@
 //! Draws cases: numbers that shrink, and what they mean.
 
 mod about;
+mod draw;
 mod plan;
 mod script;
 
@@ -8,7 +9,8 @@ use proptest::prelude::*;
 
 use crate::case::{Case, Kind, Node};
 
-use plan::{Draw, Plan};
+use draw::Draw;
+use plan::Plan;
 use script::{How, Script};
 
 /// Cases of a few operators and some dozens of records. Numbers shrink to simpler operators and fewer records.
@@ -75,7 +77,7 @@ fn fit(case: &mut Case) {
             Node::Cogroup { window: Some(window), .. } => window.grace = window.grace.max(late),
             Node::SessionCogroup { grace, .. } | Node::SlidingCogroup { grace, .. } => *grace = (*grace).max(late),
             Node::Process { stream_time, .. } => *stream_time &= one_task,
-            Node::JoinStreams { kind, before, after, grace, .. } if *grace >= plan::TAME => {
+            Node::JoinStreams { kind, before, after, grace, .. } if *grace >= draw::TAME => {
                 *grace = (*grace).max(late);
                 if *kind != Kind::Inner {
                     *after = (*after).max(late);
@@ -84,7 +86,7 @@ fn fit(case: &mut Case) {
                     *before = (*before).max(late);
                 }
             }
-            Node::Sessions { grace, .. } if *grace == plan::TAME => *grace = (*grace).max(late),
+            Node::Sessions { grace, .. } if *grace == draw::TAME => *grace = (*grace).max(late),
             _ => {}
         }
     }

@@ -2,34 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use proptest::prelude::*;
-
-use super::about::{About, Shape, ordered};
-use crate::case::{Case, FoldKind, Kind, Node, Window, is_single};
-
-/// A join whose grace is drawn as this or more gets no record that is late.
-pub(super) const TAME: i64 = 5;
-
-/// Numbers that choose an operator, its inputs and its parameters.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Draw {
-    op: u8,
-    from: u8,
-    with: u8,
-    a: u8,
-    b: u8,
-    c: u8,
-}
-
-impl Draw {
-    pub(super) fn any() -> impl Strategy<Value = Self> {
-        let numbers = (0..ROWS, any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
-        numbers.prop_map(|(op, from, with, a, b, c)| Self { op, from, with, a, b, c })
-    }
-}
-
-/// How many rows the choice in [`Plan::add`] has.
-const ROWS: u8 = 55;
+use super::{
+    about::{About, Shape, ordered},
+    draw::{Draw, TAME, join_streams, of, window},
+};
+use crate::case::{Case, FoldKind, Kind, Node, is_single};
 
 /// How many nodes each plan begins with.
 const SOURCES: usize = 5;
@@ -39,10 +16,6 @@ pub(super) struct Plan {
     about: Vec<About>,
     /// All streams and tables come from the first topic.
     narrow: bool,
-}
-
-fn of<T: Copy>(choice: u8, all: &[T]) -> T {
-    all[usize::from(choice) % all.len()]
 }
 
 impl Plan {
@@ -285,17 +258,4 @@ impl Plan {
         });
         Case { nodes: nodes.collect(), outputs: outputs.into_iter().map(place).collect(), script: Vec::new() }
     }
-}
-
-fn join_streams(Draw { op, a, c, .. }: Draw, from: usize, with: usize) -> Node {
-    // With neither, Kafka Streams forgets records that it still has to join.
-    let (before, after) = of(a, &[(5, 5), (0, 10), (10, 0), (0, 1), (3, 7)]);
-    let kind = of(op, &[Kind::Inner, Kind::Left, Kind::Outer]);
-    Node::JoinStreams { from, with, kind, before, after, grace: of(c, &[0, TAME, 2, 20]) }
-}
-
-fn window(b: u8, c: u8) -> Window {
-    let size = of(b, &[10, 5, 20]);
-    let advance = of(c / 4, &[size, size, size / 2, 3]);
-    Window { size, advance, grace: of(c, &[0, 3, 10, 40]) }
 }

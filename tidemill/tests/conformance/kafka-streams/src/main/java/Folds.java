@@ -120,7 +120,8 @@ final class Folds {
     /**
      * Rows of windows that are emitted at their close are kept for longer. With the default retention, a record that
      * opens a window far ahead hides closed windows from the scan that should emit them, and their results are lost.
-     * A sliding window is needed until that of a later record is made, one millisecond longer than by default.
+     * A sliding window is needed two milliseconds longer than by default: by the last record that may still open the
+     * window behind its last one.
      */
     private static <V> Materialized<String, V, WindowStore<Bytes, byte[]>> rows(Nodes nodes, JsonNode node) {
         Materialized<String, V, WindowStore<Bytes, byte[]>> rows =
@@ -132,7 +133,7 @@ final class Folds {
             return rows.withRetention(Duration.ofDays(1));
         }
         return node.has("difference")
-            ? rows.withRetention(Nodes.ms(node, "difference").multipliedBy(2).plus(Nodes.ms(node, "grace")).plusMillis(1))
+            ? rows.withRetention(Nodes.ms(node, "difference").multipliedBy(2).plus(Nodes.ms(node, "grace")).plusMillis(2))
             : rows;
     }
 }

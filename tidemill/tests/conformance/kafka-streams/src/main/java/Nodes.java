@@ -86,6 +86,10 @@ final class Nodes {
         JoinWindows windows = JoinWindows.ofTimeDifferenceAndGrace(Duration.ZERO, ms(node, "grace"))
             .before(ms(node, "before")).after(ms(node, "after"));
         StreamJoined<String, String, String> joined = StreamJoined.<String, String, String>as("j" + nodes.size());
+        if (!node.has("forgetful")) {
+            joined = joined.withThisStoreSupplier(new JoinRows("j" + nodes.size() + "-this", windows))
+                .withOtherStoreSupplier(new JoinRows("j" + nodes.size() + "-other", windows));
+        }
         return switch (kind(node)) {
             case "inner" -> from(node).join(with(node), Functions::both, windows, joined);
             case "left" -> from(node).leftJoin(with(node), Functions::both, windows, joined);
