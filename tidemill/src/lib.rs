@@ -64,7 +64,7 @@ pub use record::{Data, Record};
 pub use runtime::{
     HostInfo, KeyQueryMetadata, KeyValueQuery, PartitionStatus, ProcessorMetric, QueryError, RestoreProgress,
     SessionQuery, StoreStatus, Streams, StreamsMetadata, StreamsState, TaskState, TaskStatus, ThreadStatus,
-    WindowQuery,
+    VersionedQuery, WindowQuery,
 };
 pub use tidemill_state as state;
 pub use times::{TimeBand, TimeSource, TimeUnit};

@@ -223,6 +223,47 @@ fn a_standby_is_read_in_pieces() -> Tested {
     Ok(())
 }
 
+#[test]
+fn versions_are_found_in_all_partitions_and_on_standbys() -> Tested {
+    let log = log();
+    let config = |name: &str| StreamsConfig {
+        client_id: Some(name.to_owned()),
+        num_standby_replicas: 1,
+        member_timeout: Duration::from_mins(1),
+        ..config()
+    };
+    let builder = StreamsBuilder::new();
+    builder.table::<String, String>("in", Materialized::named("kept").versioned(Duration::from_secs(1)));
+    let topology = builder.build()?;
+    let one = Streams::start(&topology, config("one"), log.clone())?;
+    let two = Streams::start(&topology, config("two"), log.clone())?;
+    let keys: Vec<_> = keys().take(20).collect();
+    for key in &keys {
+        let partition = partition_for(Some(key.as_bytes()), PARTITIONS);
+        let versions = [("a", 100), ("c", 300), ("b", 200)];
+        log.append("in", partition, versions.map(|(value, at)| Entry::new(key.clone(), value, at)))?;
+    }
+    wait_until("all are kept", || is_drained(&log, "app"));
+    for streams in [&one, &two] {
+        let kept = streams.versioned_store::<String, String>("kept").enable_stale_stores();
+        let has = |key: &String, versions: usize| {
+            kept.history(key, 0, i64::MAX).map(|found| found.len() == versions).unwrap_or_default()
+        };
+        wait_until("each has all versions", || keys.iter().all(|key| has(key, 3)));
+        for key in &keys {
+            let then = kept.get_as_of(key, 299)?.ok_or("it had a value")?;
+            assert_eq!((&*then.value, then.timestamp, then.valid_to), ("b", 200, Some(300)));
+            assert_eq!(kept.get(key)?.map(|version| version.value).as_deref(), Some("c"));
+            assert_eq!(kept.get_as_of(key, 99)?, None);
+        }
+    }
+    let plain = one.key_value_store::<String, String>("kept").get(&keys[0]);
+    assert!(matches!(plain, Err(QueryError::NotHere(_))), "{plain:?}");
+    one.close()?;
+    two.close()?;
+    Ok(())
+}
+
 /// A store that a processor of another application asks about, which asks back: neither waits for ever.
 #[test]
 fn two_applications_that_ask_each_other_do_not_wait_for_ever() -> Tested {

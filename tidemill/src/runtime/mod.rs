@@ -20,7 +20,7 @@ pub(crate) use global_thread::GlobalThread;
 pub use instance::{HostInfo, KeyQueryMetadata, Streams, StreamsMetadata, StreamsState};
 pub(crate) use member_thread::MemberThread;
 pub(crate) use preparation::{Prepared, TICK};
-pub use query::{KeyValueQuery, QueryError, SessionQuery, WindowQuery};
+pub use query::{KeyValueQuery, QueryError, SessionQuery, VersionedQuery, WindowQuery};
 pub(crate) use standbys::Standbys;
 pub use status::{PartitionStatus, ProcessorMetric, RestoreProgress, StoreStatus, TaskState, TaskStatus, ThreadStatus};
 pub(crate) use stream_thread::StreamThread;

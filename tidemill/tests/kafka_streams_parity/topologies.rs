@@ -7,7 +7,9 @@ use tidemill::{
     SlidingWindows, StreamsBuilder, TimeWindowedKStream, TimeWindows, Windowed,
 };
 
-type Text = Option<String>;
+use crate::versioned;
+
+pub(crate) type Text = Option<String>;
 
 /// Builds one and names the topics that it writes, in order.
 pub(crate) fn build(name: &str, builder: &StreamsBuilder) -> &'static [&'static str] {
@@ -54,6 +56,7 @@ pub(crate) fn build(name: &str, builder: &StreamsBuilder) -> &'static [&'static 
             table.to_stream().to("out-table");
             return &["out-inner", "out-left", "out-table"];
         }
+        ["versioned", kind, ..] => return versioned::build(kind, words.last().copied().unwrap_or_default(), builder),
         ["streams", kind, ..] => {
             let (left, right) = (builder.stream::<Text, Text>("in"), builder.stream::<Text, Text>("in-2"));
             let windows = join_windows(kind);
@@ -236,11 +239,11 @@ fn flat(Windowed { key, window }: &Windowed<Text>) -> String {
     format!("{} {} {}", key.as_deref().unwrap_or("null"), window.start, window.end)
 }
 
-fn number(value: &str) -> i64 {
+pub(crate) fn number(value: &str) -> i64 {
     value.parse().expect("scripts have numbers")
 }
 
 /// Depends on the order of its values.
-fn mix(old: &str, value: &str) -> String {
+pub(crate) fn mix(old: &str, value: &str) -> String {
     ((number(old) * 31 + number(value)) % 1_000_003).to_string()
 }

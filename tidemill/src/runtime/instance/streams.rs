@@ -19,7 +19,7 @@ use crate::{
     plan::{Plan, TaskId},
     runtime::{
         Prepared, ThreadStatus,
-        query::{KeyValueQuery, QueryError, QueryTarget, SessionQuery, WindowQuery},
+        query::{KeyValueQuery, QueryError, QueryTarget, SessionQuery, VersionedQuery, WindowQuery},
     },
     topology::Topology,
     transport::Transport,
@@ -317,6 +317,12 @@ impl Streams {
     /// Streams). See the example of [`SessionQuery`].
     pub fn session_store<K, V>(&self, store: &str) -> SessionQuery<K, V> {
         SessionQuery::new(self.query_target(), store)
+    }
+
+    /// A query of a versioned store of this instance (`VersionedKeyQuery` in Kafka Streams, KIP-960). See the example of
+    /// [`VersionedQuery`].
+    pub fn versioned_store<K, V>(&self, store: &str) -> VersionedQuery<K, V> {
+        VersionedQuery::new(self.query_target(), store)
     }
 
     fn query_target(&self) -> QueryTarget {

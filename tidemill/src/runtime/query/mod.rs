@@ -8,6 +8,7 @@ mod line;
 mod piece;
 mod session;
 mod target;
+mod versioned;
 mod window;
 
 use std::time::Duration;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tidemill_state::{CodecError, StoreError};
 
-pub use self::{key_value::KeyValueQuery, session::SessionQuery, window::WindowQuery};
+pub use self::{key_value::KeyValueQuery, session::SessionQuery, versioned::VersionedQuery, window::WindowQuery};
 pub(super) use self::{
     line::{Bell, Line, StoreQuery},
     target::QueryTarget,

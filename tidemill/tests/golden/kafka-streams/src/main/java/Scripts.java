@@ -63,6 +63,13 @@ final class Scripts {
             tableRandom.add(tombstone ? new Step("table", step.key(), null, step.timestamp()) : step);
         }
         all.put("table-random", tableRandom);
+        List<Step> versions = new ArrayList<>(random(8, 250, 1, "in-2", "table", "table"));
+        versions.replaceAll(step -> random.nextInt(4) > 0 ? step : new Step(step.topic(), step.key(), null, step.timestamp()));
+        all.put("versions", versions);
+        List<Step> joined = new ArrayList<>(versions);
+        joined.replaceAll(step -> step.topic().equals("table") ? step
+            : new Step("in", step.key(), String.valueOf(joined.indexOf(step)), step.timestamp()));
+        all.put("versions-joined", joined);
         return all;
     }
 

@@ -12,6 +12,7 @@ import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.EmitStrategy;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.JoinWindows;
+import org.apache.kafka.streams.kstream.Joined;
 import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.KTable;
@@ -25,6 +26,8 @@ import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.kstream.TimeWindowedKStream;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.Windowed;
+import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.Stores;
 import org.apache.kafka.streams.state.WindowStore;
 
 final class Topologies {
@@ -52,6 +55,7 @@ final class Topologies {
                 in.leftJoin(table, (left, right) -> left + "+" + right).to("out-left");
                 table.toStream().to("out-table");
             }
+            case "versioned" -> versioned(words, builder, in, grouped);
             case "steps" -> {
                 in.filter((key, value) -> number(value) % 3 != 0)
                     .flatMapValues(value -> List.of(value, value + "b"))
@@ -100,6 +104,53 @@ final class Topologies {
             }
             default -> throw new IllegalArgumentException(name);
         }
+    }
+
+    private static void versioned(String[] words, StreamsBuilder builder, KStream<String, String> in,
+        KGroupedStream<String, String> grouped) {
+        switch (words[1]) {
+            case "joins" -> {
+                KTable<String, String> table = builder.table("table", Consumed.with(TEXT, TEXT), versions("store"));
+                in.join(table, Topologies::both).to("out-inner");
+                in.leftJoin(table.filter((key, value) -> number(value) % 2 == 0), Topologies::both).to("out-left");
+                in.join(table.mapValues(value -> value + "m"), Topologies::both).to("out-mapped");
+                table.toStream().to("out-table");
+            }
+            case "grace" -> {
+                KTable<String, String> table = builder.table("table", Consumed.with(TEXT, TEXT), versions("store"));
+                Duration grace = Duration.ofMillis(words[2].equals("none") ? 0 : words[2].equals("short") ? 5 : 20);
+                in.join(table, Topologies::both, Joined.with(TEXT, TEXT, TEXT, "inner", grace)).to("out-inner");
+                in.leftJoin(table, Topologies::both, Joined.with(TEXT, TEXT, TEXT, "left", grace)).to("out-left");
+            }
+            case "tables" -> {
+                KTable<String, String> table = builder.table("table", Consumed.with(TEXT, TEXT), versions("store"));
+                KTable<String, String> plain = builder.table("in-2", Consumed.with(TEXT, TEXT));
+                table.join(plain, Topologies::both).toStream().to("out-inner");
+                table.leftJoin(plain, Topologies::both).toStream().to("out-left");
+                plain.outerJoin(table, Topologies::both).toStream().to("out-outer");
+                table.filter((key, value) -> number(value) % 2 == 0).toStream().to("out-filtered");
+                table.mapValues(value -> value + "m").toStream().to("out-mapped");
+                table.mapValues(value -> value + "p", Materialized.as("plain")).toStream().to("out-plain");
+                table.filter((key, value) -> number(value) % 3 == 0, versions("thirds")).toStream().to("out-thirds");
+                table.groupBy((key, value) -> KeyValue.pair("k" + number(value) % 3, value),
+                        Grouped.with("by-remainder", TEXT, TEXT))
+                    .aggregate(() -> "", (key, value, list) -> list + "+" + value, (key, value, list) -> list + "-" + value,
+                        versions("groups")).toStream().to("out-groups");
+            }
+            case "aggregates" -> {
+                grouped.reduce(Topologies::reduce, versions("reduced")).toStream().to("out-reduced");
+                // An aggregate that a tenth of the values ends.
+                grouped.aggregate(() -> "", (key, value, list) -> number(value) % 10 == 0 ? null : list + "," + value,
+                    versions("lists")).toStream().to("out-lists");
+            }
+            default -> throw new IllegalArgumentException(words[1]);
+        }
+    }
+
+    /** A versioned store that keeps its history for 20 ms. */
+    private static Materialized<String, String, KeyValueStore<Bytes, byte[]>> versions(String name) {
+        return Materialized.<String, String>as(Stores.persistentVersionedKeyValueStore(name, Duration.ofMillis(20)))
+            .withKeySerde(TEXT).withValueSerde(TEXT);
     }
 
     private static String both(String left, String right) {
