@@ -30,6 +30,8 @@ struct Case {
     ids: &'static [&'static str],
     /// The events of a window, of all ids.
     events_of: fn(i64) -> Value,
+    /// The number of windows of an id that close. The last one stays open.
+    closed: usize,
     /// Topics of results.
     topics: &'static [&'static str],
 }
@@ -102,8 +104,7 @@ async fn wait_for(http: &reqwest::Client, case: &Case, running: &Running, window
 async fn killed_and_undisturbed(case: Case) -> Vec<Results> {
     let http = http_client(WAIT).expect("a client");
     let (calm, rough) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-    // The last window stays open; all before it must be there.
-    let closed = WINDOWS as usize - 1;
+    let closed = case.closed;
 
     let running = start(&case, calm.path());
     for window in 0..WINDOWS {
@@ -156,6 +157,7 @@ async fn live_insight_killed_in_the_middle_gives_the_same_results() {
         result: "insight",
         ids: &["ada", "bob", "eve"],
         events_of: chats,
+        closed: WINDOWS as usize - 1,
         topics: &["live-insights", "live-alerts", "live-clips"],
     })
     .await;
@@ -163,19 +165,23 @@ async fn live_insight_killed_in_the_middle_gives_the_same_results() {
     assert_eq!(drops.count(), 3, "each stream was told once, while its window was open");
 }
 
+/// The frames of a recorded session in a window.
+fn recorded(name: &str, window: i64) -> Vec<Value> {
+    let inside = START + window * 3_000..START + (window + 1) * 3_000;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/apps/form_coach/recordings");
+    let text = std::fs::read_to_string(folder.join(format!("{name}.ndjson"))).expect("recording exists");
+    let frames = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    frames.filter(|frame| inside.contains(&frame["timestamp"].as_i64().expect("a number"))).collect()
+}
+
+/// The most repetitions that an athlete's results tell.
+fn counted(results: &[Results], user: &str) -> Option<u64> {
+    let of = results[0].by_key.values().filter(|feedback| feedback["user_id"] == user);
+    of.map(|feedback| feedback["session_repetitions"].as_u64().expect("a number")).max()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn form_coach_killed_in_the_middle_gives_the_same_results() {
-    /// Three recorded sessions, cut to windows.
-    fn frames(window: i64) -> Value {
-        let inside = START + window * 3_000..START + (window + 1) * 3_000;
-        let recorded = |name: &str| {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/apps/form_coach/recordings");
-            let text = std::fs::read_to_string(folder.join(format!("{name}.ndjson"))).expect("recording exists");
-            let frames = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect::<Vec<Value>>();
-            frames.into_iter().filter(|frame| inside.contains(&frame["timestamp"].as_i64().expect("a number")))
-        };
-        SESSIONS.iter().flat_map(|name| recorded(name).collect::<Vec<_>>()).collect()
-    }
     const SESSIONS: &[&str] = &["pull_ups_half", "squats_clean", "push_ups_clean"];
     let results = killed_and_undisturbed(Case {
         command: "form-coach",
@@ -184,13 +190,39 @@ async fn form_coach_killed_in_the_middle_gives_the_same_results() {
         events: |user| format!("/v1/users/{user}/events"),
         result: "feedback",
         ids: SESSIONS,
-        events_of: frames,
+        events_of: |window| SESSIONS.iter().flat_map(|name| recorded(name, window)).collect(),
+        closed: WINDOWS as usize - 1,
         topics: &["coach-feedback"],
     })
     .await;
-    let counted = |user: &str| {
-        let of = results[0].by_key.values().filter(|feedback| feedback["user_id"] == user);
-        of.map(|feedback| feedback["session_repetitions"].as_u64().expect("a number")).max()
-    };
+    let counted = |user: &str| counted(&results, user);
     assert!(counted("squats_clean") > Some(5) && counted("push_ups_clean") > Some(5), "sessions go on across kills");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn form_coach_killed_in_the_middle_of_repetitions_gives_the_same_results() {
+    const USERS: &[&str] = &["ada", "bob", "eve"];
+    /// The same squats of each athlete.
+    fn frames(window: i64) -> Value {
+        let of = |user: &str| {
+            let mut frames = recorded("squats_clean", window);
+            frames.iter_mut().for_each(|frame| frame["user_id"] = user.into());
+            frames
+        };
+        USERS.iter().flat_map(|user| of(user)).collect()
+    }
+    let results = killed_and_undisturbed(Case {
+        command: "form-coach",
+        settings: &["coach.windows=repetition", "coach.grace=500ms"],
+        path: "/v1/pose",
+        events: |user| format!("/v1/users/{user}/events"),
+        result: "feedback",
+        ids: USERS,
+        events_of: frames,
+        // The tenth ends with the last frame.
+        closed: 9,
+        topics: &["coach-feedback"],
+    })
+    .await;
+    assert_eq!(["ada", "bob", "eve"].map(|user| counted(&results, user)), [Some(9); 3]);
 }

@@ -97,7 +97,31 @@ fn a_changed_window_is_told_with_both_ways_out() {
     let (code, told) = ended(serve(folder.path()).arg("--set=live.window=30s"));
     let reset = format!("`tidemill reset --data-dir {} --yes`", folder.path().display());
     assert!(code == Some(1) && told.trim_end().ends_with(&reset), "{told}");
-    assert!(told.contains("if live.window or coach.window was changed, set it back"), "{told}");
+    assert!(told.contains("if live.window, coach.window or coach.windows was changed, set it back"), "{told}");
+    Running::start(&mut serve(folder.path())).stop();
+}
+
+#[test]
+fn windows_that_end_otherwise_are_told_with_both_ways_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(&mut serve(folder.path()));
+    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_millis()).expect("soon");
+    let recorded =
+        include_str!("../src/apps/form_coach/recordings/squats_clean.ndjson").lines().next().expect("a frame");
+    let frame = |timestamp: i64| {
+        let mut frame: serde_json::Value = serde_json::from_str(recorded).expect("JSON");
+        (frame["user_id"], frame["timestamp"]) = ("eve".into(), timestamp.into());
+        frame
+    };
+    let body = serde_json::json!([frame(now - 20_000), frame(now)]).to_string();
+    let sent = ask(&running.url, &format!("POST /v1/pose HTTP/1.1\r\ncontent-length: {}", body.len()), &body);
+    assert!(sent.starts_with("HTTP/1.1 202"), "{sent}");
+    while !ask(&running.url, "GET /v1/users HTTP/1.1", "").contains("eve") {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    running.stop();
+    let (code, told) = ended(serve(folder.path()).arg("--set=coach.windows=repetition"));
+    assert!(code == Some(1) && told.contains("coach.windows was changed, set it back"), "{told}");
     Running::start(&mut serve(folder.path())).stop();
 }
 

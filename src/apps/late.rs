@@ -31,6 +31,23 @@ pub struct LateEvents {
 
 json_coded!(LateEvents);
 
+/// An event that came too late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLate {
+    /// The name of the input, such as `chat`.
+    pub input: &'static str,
+    /// How far it is behind the owner's newest event, in milliseconds. `None` if a step with windows found it late, which
+    /// knows.
+    pub behind_ms: Option<i64>,
+}
+
+impl TooLate {
+    /// A late record of a step with windows.
+    pub fn of(input: &'static str) -> Self {
+        Self { input, behind_ms: None }
+    }
+}
+
 impl LateEvents {
     /// Adds later ones of the same owner and input.
     pub fn add(&mut self, more: &Self) {
@@ -57,14 +74,10 @@ fn seconds(ms: i64) -> String {
     if ms < 10_000 { format!("{:.1} s", ms as f64 / 1000.0) } else { format!("{} s", ms / 1000) }
 }
 
-/// Reports late events. Each stream holds the late events of one input, as the input's name.
+/// Reports late events.
 ///
 /// The store holds an owner's late events until the next report; the key is the owner's id.
-pub fn report_late(
-    builder: &StreamsBuilder,
-    [name, store, topic]: [&'static str; 3],
-    late: &KStream<String, &'static str>,
-) {
+pub fn report_late(builder: &StreamsBuilder, [name, store, topic]: [&'static str; 3], late: &KStream<String, TooLate>) {
     let reports = late.process(name, &[store], move || Report { store, waits: true });
     reports.to(Produced::with(topic, WindowedCodec::new(Utf8), Json::<LateEvents>::default()));
     builder.add_key_value_store(Materialized::with(store, Utf8, Json::<Vec<LateEvents>>::default()));
@@ -76,7 +89,7 @@ struct Report {
     waits: bool,
 }
 
-impl Processor<String, &'static str, Windowed<String>, LateEvents> for Report {
+impl Processor<String, TooLate, Windowed<String>, LateEvents> for Report {
     fn init(&mut self, ctx: &mut ProcessorContext<'_, Windowed<String>, LateEvents>) -> Result<(), BoxError> {
         ctx.schedule(REPORTED, PunctuationType::WallClockTime);
         Ok(())
@@ -85,9 +98,9 @@ impl Processor<String, &'static str, Windowed<String>, LateEvents> for Report {
     fn process(
         &mut self,
         ctx: &mut ProcessorContext<'_, Windowed<String>, LateEvents>,
-        record: Record<String, &'static str>,
+        record: Record<String, TooLate>,
     ) -> Result<(), BoxError> {
-        let Record { key: id, value: input, timestamp, .. } = record;
+        let Record { key: id, value: TooLate { input, behind_ms }, timestamp, .. } = record;
         let store = ctx.key_value_store_with::<String, Vec<LateEvents>>(self.store, Utf8, Json::default())?;
         let mut waiting = store.get(&id)?.unwrap_or_default();
         let late = LateEvents {
@@ -96,7 +109,7 @@ impl Processor<String, &'static str, Windowed<String>, LateEvents> for Report {
             events: 1,
             oldest_ms: timestamp,
             newest_ms: timestamp,
-            behind_ms: ctx.late_by_ms().unwrap_or(0),
+            behind_ms: behind_ms.or(ctx.late_by_ms()).unwrap_or(0),
         };
         match waiting.iter_mut().find(|known| known.input == input) {
             Some(known) => known.add(&late),

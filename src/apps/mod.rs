@@ -23,15 +23,15 @@ pub use analyst::{Analyst, AnalystError, Answer};
 pub use application::{
     App, Application, Asked, Calls, Door, File, Host, Incoming, Input, Owner, Parameters, Part, Property, Question,
     Questions, ReadEvent, ReadProperty, RecordedCall, RecordedFailure, Results, Setup, Show, Shown, Span, Stored,
-    TenantOf, ToJson, TrialFuture, Unshown, View, Wanted, WindowSetting, Windows, Withdrawals, Wrong, show_json,
-    windowed_key,
+    TenantOf, ToJson, TrialFuture, Unshown, View, Wanted, WindowEnds, WindowPlace, WindowSetting, Windows, Withdrawals,
+    Wrong, show_json, windowed_key,
 };
 pub(crate) use application::{shown_content, shown_key};
 pub(crate) use earlier::EarlierResults;
 pub use erasure::{Erased, Erasure, erase};
 pub use format::{Format, Wire};
 pub use http::http_client;
-pub use late::{LateEvents, report_late};
+pub use late::{LateEvents, TooLate, report_late};
 pub use models::{ENDPOINT, MODEL, ModelChoice, ModelSettings, ProviderSettings, TokenSettings};
 pub(crate) use provenance::provenance;
 pub use refusal::refuse_panics;

@@ -84,7 +84,7 @@ pub(crate) fn demo(config: Config, options: &DemoOptions) -> Result<()> {
 #[expect(clippy::print_stdout, reason = "the addresses are for the person who started the demo, whatever is logged")]
 fn print_banner(server: &Server, playlist: &Playlist, speed: f64) {
     let (settings, address) = (server.engine().settings(), server.address());
-    let owners: BTreeSet<_> = playlist.windows(settings).into_iter().map(|(app, owner, _)| (app, owner)).collect();
+    let owners: BTreeSet<_> = playlist.due(settings).into_iter().map(|(app, owner, _)| (app, owner)).collect();
     println!("\n  The Tidemill demo plays recordings at {speed} times their speed. Ctrl-C ends it.\n");
     for app in &settings.apps {
         for (_, owner) in owners.iter().filter(|(id, _)| *id == app.id) {
@@ -130,10 +130,10 @@ impl Sink for Playing {
     }
 }
 
-/// Waits until every window with events has a result. Returns `false` if that takes too long.
+/// Waits until results include every time that is due. Returns `false` if that takes too long.
 async fn analysed(server: &Server, playlist: &Playlist, place: &Place) -> Result<bool> {
     let settings = server.engine().settings();
-    let mut missing = playlist.windows(settings);
+    let mut missing = playlist.due(settings);
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
         for app in &settings.apps {
@@ -142,8 +142,17 @@ async fn analysed(server: &Server, playlist: &Playlist, place: &Place) -> Result
                 let Some(result) = record.value.and_then(|value| serde_json::from_slice::<Value>(&value).ok()) else {
                     continue;
                 };
-                let start = result["window_start_ms"].as_i64().unwrap_or_default() - place.shift_ms;
-                missing.remove(&(app.id, result[app.owner.field].as_str().unwrap_or_default().to_owned(), start));
+                let bound = |field: &str| {
+                    let owner = result[app.owner.field].as_str().unwrap_or_default().to_owned();
+                    (app.id, owner, result[field].as_i64().unwrap_or_default() - place.shift_ms)
+                };
+                let (start, end) = (bound("window_start_ms"), bound("window_end_ms"));
+                if start < end {
+                    let told: Vec<_> = missing.range(start..end).cloned().collect();
+                    told.iter().for_each(|time| {
+                        missing.remove(time);
+                    });
+                }
             }
         }
         if missing.is_empty() {
@@ -151,6 +160,6 @@ async fn analysed(server: &Server, playlist: &Playlist, place: &Place) -> Result
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    tracing::warn!(windows = missing.len(), "windows have no results yet");
+    tracing::warn!(missing = missing.len(), "windows have no results yet");
     Ok(false)
 }

@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::{Result, bail};
 use tidemill::murmur2;
-use tidemill_apps::{apps::App, server::Settings};
+use tidemill_apps::{
+    apps::{App, WindowEnds},
+    server::Settings,
+};
 
 use super::recording::{self, Event};
 use crate::cli::DemoOptions;
@@ -55,13 +58,17 @@ impl Playlist {
         Ok(Self { events, fingerprint, cycle_ms })
     }
 
-    /// The windows that have events, each as application id, owner and start time.
-    pub(super) fn windows(&self, settings: &Settings) -> BTreeSet<(&'static str, String, i64)> {
-        let window = |event: &Event| {
-            let start = event.timestamp - event.timestamp.rem_euclid(window_ms(event.app, settings));
-            (event.app.id, event.key().to_owned(), start)
+    /// The times that results must include, each with application id and owner: the start of each window that has
+    /// events. Where the content ends windows, the time of each event.
+    pub(super) fn due(&self, settings: &Settings) -> BTreeSet<(&'static str, String, i64)> {
+        let due = |event: &Event| {
+            let time = match settings.windows(event.app).ends {
+                WindowEnds::AfterLength => event.timestamp - event.timestamp.rem_euclid(window_ms(event.app, settings)),
+                WindowEnds::WithContent => event.timestamp,
+            };
+            (event.app.id, event.key().to_owned(), time)
         };
-        self.events.iter().map(window).collect()
+        self.events.iter().map(due).collect()
     }
 }
 
@@ -85,7 +92,7 @@ fn cycle_ms(settings: &Settings) -> i64 {
 fn fingerprint(events: &[Event], settings: &Settings) -> String {
     let mut text: String = events.iter().map(|event| event.at(event.timestamp)).collect();
     let windows = settings.apps.iter().map(|app| settings.windows(app));
-    let windows = windows.map(|windows| format!("{:?}, {:?}", windows.window, windows.grace));
+    let windows = windows.map(|windows| format!("{:?}, {:?}, {:?}", windows.ends, windows.window, windows.grace));
     // Writing to a string cannot fail.
     let _ = write!(text, "({}) {}", windows.collect::<Vec<_>>().join(", "), settings.partitions);
     format!("{} events, {:08x}", events.len(), murmur2(text.as_bytes()))
@@ -120,6 +127,11 @@ mod tests {
         assert_ne!(*print, fingerprint(&playlist.events[1..], &settings));
         settings.windows_mut(APPLICATIONS[0]).window = Duration::from_secs(30);
         assert_ne!(*print, fingerprint(&playlist.events, &settings));
+        let mut settings = Settings::default();
+        settings.windows_mut(APPLICATIONS[1]).ends = WindowEnds::WithContent;
+        assert_ne!(*print, fingerprint(&playlist.events, &settings));
+        let due = |settings: &Settings| playlist.due(settings).len();
+        assert!(due(&settings) > due(&Settings::default()), "each frame is due, not each window");
         Ok(())
     }
 }

@@ -91,9 +91,11 @@ impl Remembered {
         let (mut groups, mut topics, mut state) = (Vec::new(), BTreeSet::new(), Vec::new());
         for app in &settings.apps {
             let partitions = |topic: &str| log.partitions(topic).ok().or(Some(settings.partitions));
-            let plan =
-                Plan::new(app.id, &(app.topology)(&settings.windows(app), &Format::Json)?).resolve(partitions)?;
-            topics.extend(plan.internal_topics().into_iter().map(|topic| topic.spec.name));
+            // Windows that end otherwise have other stores, which an earlier start may have left.
+            for windows in app.windows_with_each_end(settings.windows(app)) {
+                let plan = Plan::new(app.id, &(app.topology)(&windows, &Format::Json)?).resolve(partitions)?;
+                topics.extend(plan.internal_topics().into_iter().map(|topic| topic.spec.name));
+            }
             topics.extend(app.own_call_topics().into_iter().map(Topic::from));
             groups.extend(app.groups());
             state.extend(settings.data_dir.as_ref().map(|folder| folder.join("state").join(app.id)));

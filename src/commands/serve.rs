@@ -4,7 +4,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
 use tidemill::transport::TransportError;
-use tidemill_apps::server::{EngineError, Server, Settings};
+use tidemill_apps::{
+    apps::WindowPlace,
+    server::{EngineError, Server, Settings},
+};
 use tokio::runtime::Runtime;
 
 use super::signals::Signals;
@@ -81,13 +84,20 @@ fn with_remedy(error: Error, folder: &Path) -> Error {
 
 /// What to do if the stores were written with other windows.
 fn windows_advice(settings: &Settings) -> String {
-    let names = settings.apps.iter().flat_map(|app| app.window_settings).map(|setting| setting.name);
-    let windows: Vec<_> = names.filter(|name| name.ends_with(".window")).collect();
+    let windows = settings.apps.iter().flat_map(|app| app.window_settings);
+    let windows = windows.filter(|setting| match setting.place {
+        WindowPlace::Length(_) => setting.name.ends_with(".window"),
+        WindowPlace::Ends(_) => true,
+    });
+    let windows: Vec<_> = windows.map(|setting| setting.name).collect();
     let brokers = settings.kafka.as_ref().map(|kafka| format!(" --brokers {}", kafka.bootstrap_servers));
     let folder = settings.data_dir.as_ref().map(|folder| format!(" --data-dir {}", folder.display()));
     let deleted = if brokers.is_some() { "internal topics and state" } else { "log and state" };
     let places = [brokers, folder].map(Option::unwrap_or_default).concat();
-    let windows = windows.join(" or ");
+    let windows = match windows.as_slice() {
+        [all @ .., last] if !all.is_empty() => format!("{} or {last}", all.join(", ")),
+        _ => windows.concat(),
+    };
     format!(
         "if {windows} was changed, set it back; to keep the change, delete {deleted} with `tidemill reset{places} --yes`"
     )

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidemill::llm::Prompt;
 use tidemill_apps::{
-    apps::APPLICATIONS,
+    apps::{APPLICATIONS, WindowPlace},
     server::Settings,
     setting::{Row, duration},
 };
@@ -13,10 +13,19 @@ use tidemill_apps::{
 pub(super) fn rows() -> Vec<Row<Settings>> {
     let windows = APPLICATIONS.into_iter().flat_map(|app| {
         app.window_settings.iter().map(move |setting| {
-            Row::new(setting.name, setting.default, duration, move |settings: &mut Settings| {
-                (setting.place)(settings.windows_mut(app))
-            })
-            .help(setting.help)
+            let row = match setting.place {
+                WindowPlace::Length(place) => {
+                    Row::new(setting.name, setting.default, duration, move |settings: &mut Settings| {
+                        place(settings.windows_mut(app))
+                    })
+                }
+                WindowPlace::Ends(choices) => {
+                    Row::choice(setting.name, setting.default, choices, move |settings: &mut Settings| {
+                        &mut settings.windows_mut(app).ends
+                    })
+                }
+            };
+            row.help(setting.help)
         })
     });
     let prompts = APPLICATIONS.into_iter().filter_map(|app| {

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use tidemill::transport::kafka::KafkaConfig;
 
 use super::settings::{Settings, Tenant};
-use crate::apps::{App, Format, Windows};
+use crate::apps::{App, Format, WindowEnds, WindowPlace, Windows};
 
 impl Settings {
     /// All problems of the settings, one sentence each; empty if the settings are valid.
@@ -61,9 +61,15 @@ impl Settings {
     pub fn window_problems(&self) -> Vec<String> {
         let problems = self.apps.iter().flat_map(|app| {
             let windows = self.windows(app);
+            let (name, default) = window_setting(app, |windows| windows.window);
             if windows.window.is_zero() {
-                let (name, default) = window_setting(app);
                 return vec![format!("'{name}' must be longer than nothing, such as {default}")];
+            }
+            if windows.ends == WindowEnds::WithContent && windows.grace > windows.window {
+                let (grace, default) = window_setting(app, |windows| windows.grace);
+                return vec![format!(
+                    "'{grace}' is longer than '{name}', and each result waits for it: write less, such as {default}"
+                )];
             }
             // Building the topology needs no log. It finds windows that its steps cannot work with.
             let built = (app.topology)(&windows, &Format::Json);
@@ -111,15 +117,16 @@ impl Settings {
     }
 }
 
-/// The setting of an application's window length, and its default.
-fn window_setting(app: App) -> (&'static str, &'static str) {
-    let sets_window = |place: fn(&mut Windows) -> &mut Duration| {
-        let none = Duration::ZERO;
-        let mut windows = Windows { window: none, grace: none, idle_after: none, answer_within: none };
+/// The setting of a duration of an application's windows, and its default.
+fn window_setting(app: App, of: fn(&Windows) -> Duration) -> (&'static str, &'static str) {
+    let sets = |place: WindowPlace| {
+        let WindowPlace::Length(place) = place else { return false };
+        let (none, ends) = (Duration::ZERO, WindowEnds::default());
+        let mut windows = Windows { ends, window: none, grace: none, idle_after: none, answer_within: none };
         *place(&mut windows) = Duration::MAX;
-        windows.window == Duration::MAX
+        of(&windows) == Duration::MAX
     };
-    let found = app.window_settings.iter().find(|setting| sets_window(setting.place));
+    let found = app.window_settings.iter().find(|setting| sets(setting.place));
     found.map_or((app.section, "60s"), |setting| (setting.name, setting.default))
 }
 
@@ -232,6 +239,20 @@ mod tests {
             assert!(found.iter().any(|problem| problem.contains(part)), "{part} in {found:#?}");
         }
         assert_eq!(found.len(), 12, "{found:#?}");
+    }
+
+    #[test]
+    fn a_repetition_that_would_wait_long_for_late_frames_is_refused() {
+        let found = |ends, grace| {
+            problems(|settings| {
+                let windows = settings.windows_mut(settings.apps[1]);
+                (windows.ends, windows.grace) = (ends, Duration::from_secs(grace));
+            })
+        };
+        let told =
+            "'coach.grace' is longer than 'coach.window', and each result waits for it: write less, such as 500ms";
+        assert_eq!(found(WindowEnds::WithContent, 4), [told]);
+        assert!(found(WindowEnds::WithContent, 3).is_empty() && found(WindowEnds::AfterLength, 4).is_empty());
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl<D: 'static> Row<D> {
         name: &'static str,
         default: &'static str,
         choices: &'static [(&'static str, T)],
-        place: fn(&mut D) -> &mut T,
+        place: impl Fn(&mut D) -> &mut T + 'static,
     ) -> Self {
         let names = one_of(&choices.iter().map(|(name, _)| *name).collect::<Vec<_>>());
         let listed = names.clone();

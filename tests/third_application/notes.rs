@@ -11,8 +11,8 @@ use tidemill::{
     state::{BoxError, Json, Utf8},
 };
 use tidemill_apps::apps::{
-    Application, Door, File, Format, Incoming, Input, Owner, Property, ReadEvent, ReadProperty, Results, WindowSetting,
-    Windows, erase, refuse_panics, show_json,
+    Application, Door, File, Format, Incoming, Input, Owner, Property, ReadEvent, ReadProperty, Results, WindowEnds,
+    WindowPlace, WindowSetting, Windows, erase, refuse_panics, show_json,
 };
 use tidemill_schemas::FieldError;
 
@@ -38,7 +38,13 @@ const fn application(id: &'static str) -> Application {
         erasures: "note-erasures",
         erased: "note-erased",
         dead_letters: "note-dead-letters",
-        windows: Windows { window: SECOND, grace: SECOND, idle_after: SECOND, answer_within: SECOND },
+        windows: Windows {
+            ends: WindowEnds::AfterLength,
+            window: SECOND,
+            grace: SECOND,
+            idle_after: SECOND,
+            answer_within: SECOND,
+        },
         window_settings: SETTINGS,
         topology,
         calls: None,
@@ -63,7 +69,7 @@ const SETTINGS: &[WindowSetting] = &[WindowSetting {
     name: "notes.window",
     default: "1s",
     help: "length of a count's window",
-    place: |windows| &mut windows.window,
+    place: WindowPlace::Length(|windows| &mut windows.window),
 }];
 const FILES: &[File] = &[File { path: "page/index.html", kind: "text/html; charset=utf-8", bytes: b"<h1>Notes</h1>" }];
 const SECOND: Duration = Duration::from_secs(1);

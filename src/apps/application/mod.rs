@@ -36,7 +36,7 @@ pub use files::File;
 pub use input::{Incoming, Input, Property, ReadEvent, ReadProperty};
 pub use results::{Results, ToJson};
 pub use views::{Parameters, Show, Shown, Span, Stored, Unshown, View, Wanted, Wrong};
-pub use windows::{WindowSetting, Windows};
+pub use windows::{WindowEnds, WindowPlace, WindowSetting, Windows};
 pub use withdrawals::{Part, Withdrawals};
 
 /// A reference to an application of this program.
@@ -147,6 +147,15 @@ impl Application {
     /// The consumer groups of the application and of its call executors.
     pub fn groups(&self) -> Vec<String> {
         [self.id.to_owned()].into_iter().chain(self.executor_group()).collect()
+    }
+
+    /// Windows with each way to end that a setting can choose.
+    pub fn windows_with_each_end(&self, windows: Windows) -> Vec<Windows> {
+        let ends = self.window_settings.iter().find_map(|setting| match setting.place {
+            WindowPlace::Ends(choices) => Some(choices),
+            WindowPlace::Length(_) => None,
+        });
+        ends.map_or(vec![windows], |ends| ends.iter().map(|(_, ends)| Windows { ends: *ends, ..windows }).collect())
     }
 
     /// The schema subjects of its topics.

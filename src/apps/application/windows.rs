@@ -5,7 +5,10 @@ use std::time::Duration;
 /// Length and closing times of windows, and the time for their answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Windows {
-    /// Length of a window; the windows do not overlap.
+    /// Where windows end.
+    pub ends: WindowEnds,
+    /// Length of a window; the windows do not overlap. If the content ends windows, the length of a window in which
+    /// nothing ends.
     pub window: Duration,
     /// Grace: how late a record may arrive.
     pub grace: Duration,
@@ -13,6 +16,16 @@ pub struct Windows {
     pub idle_after: Duration,
     /// How long after its window's end a model's answer is still useful. Then the offline analyst's result is published.
     pub answer_within: Duration,
+}
+
+/// Where an application's windows end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WindowEnds {
+    /// Each window has the same length, [`Windows::window`].
+    #[default]
+    AfterLength,
+    /// The application ends a window where something ends that its events tell of.
+    WithContent,
 }
 
 /// A setting of an application's windows.
@@ -25,6 +38,15 @@ pub struct WindowSetting {
     pub default: &'static str,
     /// The help text.
     pub help: &'static str,
-    /// Returns the field that the setting changes.
-    pub place: fn(&mut Windows) -> &mut Duration,
+    /// The field that the setting changes.
+    pub place: WindowPlace,
+}
+
+/// The field that a setting of windows changes.
+#[derive(Debug, Clone, Copy)]
+pub enum WindowPlace {
+    /// A duration.
+    Length(fn(&mut Windows) -> &mut Duration),
+    /// [`Windows::ends`], with a word for each choice.
+    Ends(&'static [(&'static str, WindowEnds)]),
 }

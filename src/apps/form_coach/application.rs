@@ -21,7 +21,7 @@ use super::{
 };
 use crate::apps::{
     Application, Calls, Door, Format, Host, Incoming, Input, Owner, Property, ReadEvent, ReadProperty, Results,
-    WindowSetting, Windows, application::files, show_json,
+    WindowEnds, WindowPlace, WindowSetting, Windows, application::files, show_json,
 };
 
 /// The description of form coach.
@@ -53,6 +53,7 @@ pub static APPLICATION: Application = Application {
     erased: ERASED,
     dead_letters: DEAD_LETTERS,
     windows: Windows {
+        ends: WindowEnds::AfterLength,
         window: Duration::from_secs(3),
         grace: Duration::from_millis(500),
         idle_after: Duration::from_millis(500),
@@ -63,25 +64,32 @@ pub static APPLICATION: Application = Application {
             name: "coach.window",
             default: "3s",
             help: "Length of form coach's windows",
-            place: |windows| &mut windows.window,
+            place: WindowPlace::Length(|windows| &mut windows.window),
+        },
+        WindowSetting {
+            name: "coach.windows",
+            default: "fixed",
+            help: "What a result of form coach is of: a window of coach.window, or a repetition; without a repetition, \
+                   a result comes each coach.window",
+            place: WindowPlace::Ends(&[("fixed", WindowEnds::AfterLength), ("repetition", WindowEnds::WithContent)]),
         },
         WindowSetting {
             name: "coach.grace",
             default: "500ms",
             help: "How late frames may arrive",
-            place: |windows| &mut windows.grace,
+            place: WindowPlace::Length(|windows| &mut windows.grace),
         },
         WindowSetting {
             name: "coach.idle_after",
             default: "500ms",
             help: "How long an athlete must be silent before the clock closes the athlete's windows",
-            place: |windows| &mut windows.idle_after,
+            place: WindowPlace::Length(|windows| &mut windows.idle_after),
         },
         WindowSetting {
             name: "coach.answer_within",
             default: "5s",
             help: "How long after a window a model may take; then the offline result is published",
-            place: |windows| &mut windows.answer_within,
+            place: WindowPlace::Length(|windows| &mut windows.answer_within),
         },
     ],
     topology,

@@ -2,6 +2,7 @@
 
 pub mod analysis;
 mod application;
+mod cut;
 mod frames;
 mod model;
 mod progress;

@@ -3,20 +3,21 @@
 use std::time::Duration;
 
 use tidemill::{
-    Answered, AsyncCall, CallOrder, Consumed, EmitStrategy, Materialized, Produced, StreamsBuilder, TimeWindows,
-    Topology, TopologyError, Windowed, WindowedCodec,
+    Answered, AsyncCall, CallOrder, Consumed, EmitStrategy, KStream, Materialized, Produced, SessionWindows,
+    StreamsBuilder, TimeWindows, Topology, TopologyError, Windowed, WindowedCodec,
     state::{Coded, Json, Utf8},
 };
 use tidemill_schemas::{FormFeedback, PoseFrame, UserProfile};
 
 use super::{
-    analysis::{PoseWindow, SessionProgress},
+    analysis::{Pieces, PoseWindow, SessionProgress},
+    cut::{self, Cut, Part, PartCodec},
     frames::Frames,
     progress::{Progress, STORE},
     request::{Asked, FeedbackRequest, Verdict},
     topics::{ANALYST, ERASED, ERASURES, FEEDBACK, LATE, POSE, PROFILES},
 };
-use crate::apps::{Format, Windows, erase, provenance, report_late};
+use crate::apps::{Format, TooLate, WindowEnds, Windows, erase, provenance, report_late};
 
 const FRAMES: &str = "frames";
 const PROFILE_STORE: &str = "profiles";
@@ -36,23 +37,20 @@ pub fn call(answer_within: Duration) -> AsyncCall<Windowed<String>, FeedbackRequ
 /// If the window settings are not valid.
 pub fn topology(settings: &Windows, format: &Format) -> Result<Topology, TopologyError> {
     let builder = StreamsBuilder::new();
-    // Each athlete has their own stream time, so a phone with a wrong clock cannot close other athletes' windows.
-    let windows = TimeWindows::of_size_and_grace(settings.window, settings.grace).event_time_by_key();
-    let emit = EmitStrategy::on_window_close().idle_after(settings.idle_after);
-
     let profiles = Consumed::with(PROFILES, Utf8, format.codec::<UserProfile>(PROFILES));
     let profiles = builder.table_with(profiles, Materialized::with(PROFILE_STORE, Utf8, Json::default()));
     let frames = Consumed::with(POSE, Utf8, Frames::raw(format));
     let frames = builder.stream(frames.timestamp_from(|_: &String, frame| frame.timestamp));
-    let mut frames = frames.group_by_key().windowed_by(windows).emit(emit);
-    report_late(&builder, ["late-of-user", LATE_STORE, LATE], &frames.late_records().map_values(|_| "pose"));
+    let (windows, late) = match settings.ends {
+        WindowEnds::AfterLength => fixed(&frames, settings),
+        WindowEnds::WithContent => repetitions(&builder, &frames, settings),
+    };
+    report_late(&builder, ["late-of-user", LATE_STORE, LATE], &late);
 
     let call = call(settings.answer_within);
-    frames
-        .collect(Materialized::with(FRAMES, Utf8, Frames::Packed))
-        .map(collected)
-        // The key changes from user and window to user. Both keys belong to the same partition.
-        .mark_as_partitioned()
+    // The key changes from user and window to user. Both keys belong to the same partition.
+    let windows = windows.mark_as_partitioned();
+    windows
         .left_join(&profiles, |_, window, profile| PoseWindow { profile, ..window })
         .process("progress-of-user", &[STORE], Progress::default)
         .map_async(&call)
@@ -60,13 +58,55 @@ pub fn topology(settings: &Windows, format: &Format) -> Result<Topology, Topolog
         .to(Produced::with(FEEDBACK, WindowedCodec::new(Utf8), format.codec::<FormFeedback>(FEEDBACK)));
     builder.add_key_value_store(Materialized::with(STORE, Utf8, Json::<SessionProgress>::default()));
 
-    erase(&builder, "erase-user", &[STORE, PROFILE_STORE, FRAMES, LATE_STORE, call.name()], [ERASURES, ERASED]);
+    let mut stores = vec![STORE, PROFILE_STORE, FRAMES, LATE_STORE, call.name()];
+    if settings.ends == WindowEnds::WithContent {
+        stores.push(cut::STORE);
+    }
+    erase(&builder, "erase-user", &stores, [ERASURES, ERASED]);
     builder.build()
 }
 
-fn collected(key: Windowed<String>, frames: Vec<PoseFrame>) -> (String, PoseWindow) {
-    let Windowed { key: user_id, window } = key;
-    let (start_ms, end_ms, progress) = (window.start, window.end, SessionProgress::default());
+/// The windows of an athlete, and what came too late for them.
+type Collected = (KStream<String, PoseWindow>, KStream<String, TooLate>);
+
+/// Windows of one length. Each athlete has their own stream time, so a phone with a wrong clock cannot close other
+/// athletes' windows.
+fn fixed(frames: &KStream<String, PoseFrame>, settings: &Windows) -> Collected {
+    let windows = TimeWindows::of_size_and_grace(settings.window, settings.grace).event_time_by_key();
+    let emit = EmitStrategy::on_window_close().idle_after(settings.idle_after);
+    let mut frames = frames.group_by_key().windowed_by(windows).emit(emit);
+    let late = frames.late_records().map_values(|_| TooLate::of("pose"));
+    let collected = |Windowed { key: user_id, window }: Windowed<String>, frames| {
+        pose_window(user_id, [window.start, window.end], frames)
+    };
+    (frames.collect(Materialized::with(FRAMES, Utf8, Frames::Packed)).map(collected), late)
+}
+
+/// Windows that end with a repetition: sessions, whose keys are the pieces that the frames are cut into.
+fn repetitions(builder: &StreamsBuilder, frames: &KStream<String, PoseFrame>, settings: &Windows) -> Collected {
+    let sessions = SessionWindows::of_inactivity_gap_and_grace(cut::GAP, settings.grace).event_time_by_key();
+    let emit = EmitStrategy::on_window_close().idle_after(settings.idle_after);
+    let mut cut = frames.processing("cut").stores(&[cut::STORE]);
+    let (behind, late) = cut.output::<String, TooLate>("late");
+    let settings = *settings;
+    let pieces = cut.process(move || Cut::new(&settings, behind));
+    builder.add_key_value_store(Materialized::with(cut::STORE, Utf8, Json::<Pieces>::default()));
+
+    // A piece and its user belong to the same partition.
+    let mut pieces = pieces.mark_as_partitioned().group_by_key().windowed_by(sessions).emit(emit);
+    let closed = pieces.late_records().map(|piece, _| (piece.key, TooLate::of("pose"))).mark_as_partitioned();
+    let collected = |Windowed { key: piece, window }: Windowed<Windowed<String>>, parts: Vec<Part>| {
+        let frame = |part| if let Part::Frame(frame) = part { Some(frame) } else { None };
+        // Both ends of a session are inside it.
+        pose_window(piece.key, [window.start, window.end + 1], parts.into_iter().filter_map(frame).collect())
+    };
+    let windows = pieces.collect(Materialized::with(FRAMES, WindowedCodec::new(Utf8), PartCodec)).map(collected);
+    // A session of marks alone is no piece.
+    (windows.filter(|_, window| !window.frames.is_empty()), late.mark_as_partitioned().merge(&closed))
+}
+
+fn pose_window(user_id: String, [start_ms, end_ms]: [i64; 2], frames: Vec<PoseFrame>) -> (String, PoseWindow) {
+    let progress = SessionProgress::default();
     (user_id.clone(), PoseWindow { user_id, start_ms, end_ms, frames, profile: None, progress })
 }
 

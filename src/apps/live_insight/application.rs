@@ -21,8 +21,8 @@ use super::{
     views::VIEWS,
 };
 use crate::apps::{
-    Application, Calls, Door, Format, Host, Incoming, Input, Owner, Part, ReadEvent, Results, WindowSetting, Windows,
-    Withdrawals, application::files, show_json,
+    Application, Calls, Door, Format, Host, Incoming, Input, Owner, Part, ReadEvent, Results, WindowEnds, WindowPlace,
+    WindowSetting, Windows, Withdrawals, application::files, show_json,
 };
 
 /// The part of a stream that a deleted message is.
@@ -87,6 +87,7 @@ pub static APPLICATION: Application = Application {
     erased: ERASED,
     dead_letters: DEAD_LETTERS,
     windows: Windows {
+        ends: WindowEnds::AfterLength,
         window: Duration::from_secs(60),
         grace: Duration::from_secs(2),
         idle_after: Duration::from_secs(5),
@@ -97,25 +98,25 @@ pub static APPLICATION: Application = Application {
             name: "live.window",
             default: "60s",
             help: "Length of live insight's windows",
-            place: |windows| &mut windows.window,
+            place: WindowPlace::Length(|windows| &mut windows.window),
         },
         WindowSetting {
             name: "live.grace",
             default: "2s",
             help: "How late chat and speech may arrive",
-            place: |windows| &mut windows.grace,
+            place: WindowPlace::Length(|windows| &mut windows.grace),
         },
         WindowSetting {
             name: "live.idle_after",
             default: "5s",
             help: "How long a stream must be silent before the clock closes its windows",
-            place: |windows| &mut windows.idle_after,
+            place: WindowPlace::Length(|windows| &mut windows.idle_after),
         },
         WindowSetting {
             name: "live.answer_within",
             default: "30s",
             help: "How long after a window a model may take; then the offline result is published",
-            place: |windows| &mut windows.answer_within,
+            place: WindowPlace::Length(|windows| &mut windows.answer_within),
         },
     ],
     topology,

@@ -17,7 +17,7 @@ use super::{
     trend::{STORE, Trend},
     withdrawals::{KEPT, PUBLISHED, Part, Publish, Published, SLOT, WITHDRAWN, Withdraw},
 };
-use crate::apps::{Format, Windows, Withdrawal, erase, report_late};
+use crate::apps::{Format, TooLate, Windows, Withdrawal, erase, report_late};
 
 const CHAT_WINDOW: &str = "chat-window";
 const TRANSCRIPT_WINDOW: &str = "transcript-window";
@@ -52,8 +52,8 @@ pub fn topology(settings: &Windows, format: &Format) -> Result<Topology, Topolog
 
     let mut chats = chat.group_by_key().windowed_by(windows).emit(emit);
     let mut speeches = speech.group_by_key().windowed_by(windows).emit(emit);
-    let late = chats.late_records().map_values(|_| "chat");
-    let late = late.merge(&speeches.late_records().map_values(|_| "transcript"));
+    let late = chats.late_records().map_values(|_| TooLate::of("chat"));
+    let late = late.merge(&speeches.late_records().map_values(|_| TooLate::of("transcript")));
     report_late(&builder, ["late-of-stream", LATE_STORE, LATE], &late);
 
     let call = call(settings.answer_within);

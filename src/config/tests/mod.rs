@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 use clap::Parser as _;
 use tidemill::{ProcessingGuarantee, transport::kafka::KafkaConfig};
 use tidemill_apps::{
-    apps::APPLICATIONS,
+    apps::{APPLICATIONS, WindowEnds},
     server::FormatChoice,
     setting::{CommandLine, variable},
 };
@@ -100,6 +100,28 @@ fn all_mistakes_are_told_together() {
     ] {
         assert!(problems.iter().any(|problem| problem.contains(part)), "{part} in {problems:#?}");
     }
+}
+
+#[test]
+fn windows_end_by_the_word_that_is_given_and_a_wrong_word_is_told_with_the_choices() {
+    let coach = APPLICATIONS[1];
+    let ends = |file: Option<&Path>, set: &[&str], variables: &[(&str, &str)]| {
+        resolve(&options(file, set), vars(variables), vec![coach], true)
+            .map(|config| config.settings.windows(coach).ends)
+    };
+    assert_eq!(ends(None, &[], &[]), Ok(WindowEnds::AfterLength));
+    let file = file("[coach]\nwindows = \"repetition\"\n");
+    assert_eq!(ends(Some(file.path()), &[], &[]), Ok(WindowEnds::WithContent));
+    assert_eq!(ends(None, &[], &[("TIDEMILL_COACH_WINDOWS", "repetition")]), Ok(WindowEnds::WithContent));
+    assert_eq!(ends(Some(file.path()), &["coach.windows=fixed"], &[]), Ok(WindowEnds::AfterLength));
+    let problems = ends(None, &["coach.windows=reps", "coach.grace=soon"], &[]).expect_err("invalid");
+    assert_eq!(problems.len(), 2, "{problems:#?}");
+    assert!(
+        problems
+            .iter()
+            .any(|one| one.contains("coach.windows") && one.contains("must be fixed or repetition, not 'reps'")),
+        "{problems:#?}"
+    );
 }
 
 #[test]

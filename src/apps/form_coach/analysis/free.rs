@@ -16,7 +16,7 @@ const OVERTAKES: f64 = 1.5;
 /// The joint that leads an exercise without rules: the one with the largest range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Lead {
-    joint: Joint,
+    pub(super) joint: Joint,
     /// The angle at which the session began, and the direction of the movement from there.
     start_deg: f64,
     closes: bool,
@@ -29,13 +29,23 @@ impl Lead {
         let angles = |joint: Joint| bodies.iter().filter_map(move |body| body.mean_angle(joint));
         let range = |joint: Joint| trimmed(angles(joint)).map_or(0.0, |(low, high)| high - low);
         let Some(most) = JOINTS.into_iter().max_by(|a, b| range(*a).total_cmp(&range(*b))) else { return known };
-        let least = known.map_or(WORK_DEG, |lead| WORK_DEG.max(OVERTAKES * range(lead.joint)));
-        if range(most) < least || known.is_some_and(|lead| lead.joint == most) {
+        let leading = known.map_or(0.0, |lead| range(lead.joint));
+        if !Self::is_overtaken(leading, range(most)) || known.is_some_and(|lead| lead.joint == most) {
             return known;
         }
         let start_deg = rest.and_then(|rest| rest.of(most)).or_else(|| angles(most).next())?;
         let (low, high) = trimmed(angles(most))?;
-        Some(Self { joint: most, start_deg, closes: start_deg - low > high - start_deg })
+        Some(Self::new(most, start_deg, [low, high]))
+    }
+
+    /// The lead of a joint that began at an angle and goes through a range of angles.
+    pub(super) fn new(joint: Joint, start_deg: f64, [low, high]: [f64; 2]) -> Self {
+        Self { joint, start_deg, closes: start_deg - low > high - start_deg }
+    }
+
+    /// Whether a joint with a range leads from now on, where the leading joint has another range.
+    pub(super) fn is_overtaken(range: f64, by: f64) -> bool {
+        by >= WORK_DEG.max(OVERTAKES * range)
     }
 
     pub(super) fn drive(self) -> Drive {

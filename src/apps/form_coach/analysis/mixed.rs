@@ -38,7 +38,8 @@ const NEAR_MS: i64 = 300;
 /// This many jumps make two bodies. A single jump is an error of the pose model.
 const JUMPS: usize = 3;
 
-type Spots = [Option<[f64; 2]>; TORSO.len()];
+/// The visible points of a torso.
+pub(super) type Spots = [Option<[f64; 2]>; TORSO.len()];
 
 /// The frames without repeats, and without single frames that show the body at another place. `None` if the frames show
 /// two bodies in turn.
@@ -85,7 +86,7 @@ fn is_no_body(frames: &[PoseFrame], unit: f64) -> bool {
 }
 
 /// The visible points of a frame's torso.
-fn torso(frame: &PoseFrame) -> Spots {
+pub(super) fn torso(frame: &PoseFrame) -> Spots {
     TORSO.map(|part| spot(frame, part))
 }
 
@@ -115,6 +116,16 @@ fn apart(a: &Spots, b: &Spots) -> Option<f64> {
 fn direct(a: &Spots, b: &Spots) -> Option<f64> {
     let distances: Vec<f64> = a.iter().zip(b).filter_map(|(a, b)| Some(distance((*a)?, (*b)?))).collect();
     (distances.len() >= 2).then(|| distances.iter().sum::<f64>() / distances.len() as f64)
+}
+
+/// Whether the torso of the second of three frames is at another place than those of the frames around it.
+pub(super) fn is_stray(torsos: &[(i64, Spots); 3]) -> bool {
+    size(&torsos[0].1).filter(|unit| *unit > 0.0).is_some_and(|unit| strays(torsos, 1, unit))
+}
+
+/// Whether the torso is faster between two frames than a body can be.
+pub(super) fn is_jump(from: &(i64, Spots), to: &(i64, Spots)) -> bool {
+    size(&from.1).filter(|unit| *unit > 0.0).is_some_and(|unit| jumps(from, to, unit))
 }
 
 /// Whether the torso is away from its place in this frame only, and the frames before and after agree.

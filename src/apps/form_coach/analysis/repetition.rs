@@ -50,7 +50,8 @@ impl Drive {
         Some(self.signal_of(body.mean_angle(self.joint)?))
     }
 
-    fn signal_of(self, angle_deg: f64) -> f64 {
+    /// The signal of an angle of the leading joint.
+    pub(super) fn signal_of(self, angle_deg: f64) -> f64 {
         (self.start_deg - angle_deg) / (self.start_deg - self.end_deg)
     }
 
@@ -198,6 +199,11 @@ impl Detector {
                 (range >= LEAST_RANGE).then_some(turn)
             }
         }
+    }
+
+    /// Whether a signal that was just taken is of somebody in the start position, before any movement.
+    pub(super) fn rests(&self, signal: f64) -> bool {
+        self.way == Way::Back && self.extreme.is_none_or(|lowest| signal <= lowest + SLACK)
     }
 
     /// Notes a new extreme of the signal.
