@@ -375,6 +375,24 @@ fn tables_of_sliding_windows_can_be_grouped() -> Tested {
 }
 
 #[test]
+fn a_window_that_is_behind_one_record_and_ends_with_the_next_counts_once_in_a_group() -> Tested {
+    let builder = StreamsBuilder::new();
+    let counts = builder.stream::<String, i64>("in").group_by_key().windowed_by(windows(100)).count("counts");
+    let all = counts.group_by("all", |_, count| ("all".to_owned(), count));
+    all.reduce("sum", |sum, count| sum + count, |sum, count| sum - count).to_stream().to("sums");
+    counts.to_stream().to("out");
+    let driver = driver(&builder);
+    driver.input::<String, i64>("in").pipe_all([96, 100, 111].map(|at| ("k".to_owned(), 1, at)))?;
+    // As in Kafka Streams, the window comes out twice.
+    let results = driver.output::<Windowed<String>, i64>("out").read()?;
+    let result = |start, count, at| (windowed("k", start, start + 10), count, at);
+    let of_100 = [result(97, 1, 100), result(90, 2, 100)];
+    assert_eq!(results, [&[result(86, 1, 96)], &of_100[..], &[result(101, 1, 111), result(101, 1, 111)]].concat());
+    assert_eq!(driver.output::<String, i64>("sums").read_values()?.last(), Some(&(1 + 1 + 2 + 1)));
+    Ok(())
+}
+
+#[test]
 fn a_suppressed_table_gives_the_last_result_of_each_window_once() -> Tested {
     let builder = StreamsBuilder::new();
     let stream = builder.stream::<String, String>("in").group_by_key().windowed_by(windows(5));

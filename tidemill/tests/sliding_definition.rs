@@ -9,7 +9,7 @@ use std::{
 
 use common::{Tested, driver};
 use proptest::{collection::vec, prelude::*};
-use tidemill::{EmitStrategy, SlidingWindows, StreamsBuilder, Windowed};
+use tidemill::{EmitStrategy, Materialized, SlidingWindows, StreamsBuilder, Windowed};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -70,6 +70,32 @@ fn run(
     Ok((last, times))
 }
 
+/// The number of records of each key's windows, summed by a group of the table of windows, and by its store.
+fn sums(records: &[(String, i64)], windows: SlidingWindows, crash_at: usize) -> Tested<[BTreeMap<String, i64>; 2]> {
+    let builder = StreamsBuilder::new();
+    let stream = builder.stream::<String, u64>("in").group_by_key().windowed_by(windows);
+    let kept = Materialized::<String, i64>::named("counts").retention(ms(1_000_000));
+    let by_key = stream.count(kept).group_by("by-key", |at, count| (at.key.clone(), count));
+    by_key.reduce("sums", |sum, count| sum + count, |sum, count| sum - count).to_stream().to("out");
+    let driver = driver(&builder);
+    let input = driver.input::<String, u64>("in");
+    for (number, (key, at)) in records.iter().enumerate() {
+        input.pipe(key.clone(), 0, *at)?;
+        if number == crash_at {
+            driver.crash();
+        }
+    }
+    let mut grouped = BTreeMap::new();
+    for (key, sum, _) in driver.output::<String, Option<i64>>("out").read()? {
+        grouped.insert(key, sum.unwrap_or(0));
+    }
+    let mut stored = BTreeMap::new();
+    for ((key, _), count) in driver.window_store::<String, i64>("counts", 0)?.ok_or("it runs")?.all().read_all()? {
+        *stored.entry(key).or_default() += count;
+    }
+    Ok([grouped, stored])
+}
+
 fn records(span: i64) -> impl Strategy<Value = Vec<(String, i64)>> {
     vec((prop::sample::select(vec!["a", "b"]).prop_map(str::to_owned), 0..span), 1..30)
 }
@@ -87,6 +113,18 @@ fn within_grace(records: Vec<(String, i64)>, grace: i64) -> Vec<(String, i64)> {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn a_group_of_the_windows_has_what_they_have(
+        records in records(60),
+        difference in 1u64..12,
+        grace in 0u64..40,
+        crash_at in 0usize..30,
+    ) {
+        let windows = SlidingWindows::of_time_difference_and_grace(ms(difference), ms(grace));
+        let [grouped, stored] = sums(&records, windows, crash_at).expect("it runs");
+        prop_assert_eq!(grouped, stored);
+    }
+
 
     #[test]
     fn windows_are_those_of_the_definition(
@@ -138,7 +176,10 @@ proptest! {
         }).collect();
         let expected = by_definition(&records, difference);
         for (place, (numbers, _)) in &found {
-            prop_assert!(numbers.is_subset(&expected[place].0), "{:?}", place);
+            // A record that came too late for the window that ends with it may also be in one that opens behind a later
+            // record of the same span, as in Kafka Streams: no row tells where it was.
+            let sure: BTreeSet<_> = numbers.intersection(&in_time).copied().collect();
+            prop_assert!(sure.is_subset(&expected[place].0), "{:?}", place);
         }
         for (place, (numbers, _)) in &expected {
             let sure: BTreeSet<_> = numbers.intersection(&in_time).copied().collect();

@@ -103,9 +103,19 @@ impl<K: Data, A: Data> SlidingAggregate<K, A> {
             self.update(ctx, record, behind_previous, None, false)?;
         }
         if !left_exists {
-            let reaches = previous_ms.is_some_and(|previous_ms| timestamp - difference_ms <= previous_ms);
-            let held = before.filter(|_| reaches).map(|aggregate| (aggregate, timestamp));
-            self.update(ctx, record, timestamp - difference_ms, held, false)?;
+            let start = timestamp - difference_ms;
+            let was_just_made = previous_ms.is_some_and(|previous_ms| previous_ms + 1 == start);
+            let made = if was_just_made { self.read(start)? } else { None };
+            if let Some((aggregate, last_ms)) = made {
+                // The window behind the previous record is the one that ends with this record. As in Kafka Streams it is
+                // emitted twice, but the second time it has an old value: a group must not count it twice.
+                let old = self.sends_old.then(|| aggregate.clone());
+                self.emit(ctx, record.key, start, Change::latest(Some(aggregate), old), last_ms)?;
+            } else {
+                let reaches = previous_ms.is_some_and(|previous_ms| start <= previous_ms);
+                let held = before.filter(|_| reaches).map(|aggregate| (aggregate, timestamp));
+                self.update(ctx, record, start, held, false)?;
+            }
         }
         self.open_behind(ctx, record, later.filter(|_| !right_exists))
     }
