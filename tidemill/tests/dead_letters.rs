@@ -269,3 +269,20 @@ fn a_letter_in_the_place_of_one_that_was_replayed_is_not_replayed_yet() -> Teste
     assert_eq!(site.letters.replay(std::slice::from_ref(&new.id))?.replayed_before, [new.id]);
     Ok(())
 }
+
+#[test]
+fn a_letter_that_is_itself_the_record_of_a_letter_keeps_its_headers() -> Tested {
+    let site = Site::new()?;
+    // `in` is the dead-letter topic of another application.
+    let theirs = of_another_writer("1", &[("tidemill.errors.application", "another"), ("trace", "t-1")]);
+    let headers = theirs.headers.clone();
+    site.log.append("in", 0, [Entry { value: Some("bad".into()), ..theirs }])?;
+    site.run()?;
+    let letter = site.all()?.remove(0);
+    assert_eq!((letter.application.as_deref(), letter.error.as_str()), (Some("app"), "'bad' is bad"));
+    assert_eq!(letter.headers, headers);
+    site.letters.replay(&[letter.id])?;
+    let (_, record) = site.log.read_all("in")?.pop().ok_or("it was put back")?;
+    assert!(headers.iter().all(|header| record.headers.last(&header.key) == header.value.as_ref()));
+    Ok(())
+}

@@ -1,6 +1,6 @@
 //! A dead letter, as its record and its headers tell.
 
-use std::{fmt, str::FromStr};
+use std::{collections::HashSet, fmt, str::FromStr};
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -109,9 +109,8 @@ impl DeadLetter {
         let error = cause("message").unwrap_or_default();
         let replay_of = text(format!("{REPLAYED}from")).and_then(|text| text.parse().ok());
         let replays = text(format!("{REPLAYED}times")).and_then(|text| text.parse().ok()).unwrap_or(0);
-        let is_own = |key: &str| !CAUSES.iter().chain([&REPLAYED]).any(|prefix| key.starts_with(prefix));
         let ConsumedRecord { timestamp, key, value, headers, .. } = record;
-        let headers = headers.iter().filter(|header| is_own(&header.key)).cloned().collect();
+        let headers = own_headers(&headers);
         let replayed = false;
         Self {
             id,
@@ -139,4 +138,15 @@ impl DeadLetter {
         let (key, value) = (self.key.clone(), self.value.clone());
         Some(ProducerRecord { topic, partition, timestamp: self.timestamp, key, value, headers })
     }
+}
+
+/// The headers of the record itself: those without the ones that the letter and a replay have added behind them. A record
+/// that was read from a dead-letter topic has such headers of its own.
+fn own_headers(headers: &Headers) -> Headers {
+    let mut added = HashSet::new();
+    let is_added = |key: &str| CAUSES.iter().chain([&REPLAYED]).any(|prefix| key.starts_with(prefix));
+    let headers: Vec<_> = headers.iter().collect();
+    let own = headers.into_iter().rev().filter(|header| !is_added(&header.key) || !added.insert(&*header.key));
+    let own: Vec<_> = own.cloned().collect();
+    own.into_iter().rev().collect()
 }
