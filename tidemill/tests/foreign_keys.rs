@@ -4,6 +4,7 @@ mod common;
 
 use std::{cell::Cell, collections::BTreeMap, ops::Deref, time::Duration};
 
+use bytes::Bytes;
 use common::{Tested, driver, strings, windowed};
 use tidemill::{
     EmitStrategy, KTable, StreamsBuilder, TimeWindows, Windowed,
@@ -365,5 +366,50 @@ fn windows_below_a_join_close_when_both_tables_are_silent() -> Tested {
         driver.advance_wall_clock(Duration::from_millis(50))?;
     }
     assert_eq!(closed.read()?, [(windowed("1", 0, 1_000), (), 20)]);
+    Ok(())
+}
+
+#[test]
+fn a_result_is_joined_again_with_its_own_left_table() -> Tested {
+    let builder = StreamsBuilder::new();
+    let orders = orders(&builder);
+    let named = |_: &String, order, user| format!("{order}/{user}");
+    let joined = orders.join_foreign_key(&users(&builder), "joined", user_of, named).materialized("results");
+    let again = |_: &String, result, order: Option<String>| format!("{result} of {}", order.unwrap_or_default());
+    joined.left_join(&orders, again).to_stream().to("out");
+    let driver = run(&builder);
+    set(&driver, "users", "ann", "Ann", 0)?;
+    for (order, at) in [(Some("ann:tea"), 1), (Some("bob:tea"), 2), (Some("ann:jam"), 3), (None, 4)] {
+        set(&driver, "orders", "1", order, at)?;
+        driver.crash();
+    }
+    let mut last = updates(&driver);
+    assert_eq!(last.pop(), Some(update("1", None, 4)), "nothing is left of a deleted order");
+    let at = |at| last.iter().rev().find(|(_, _, time)| *time == at).cloned();
+    assert_eq!(at(1), Some(update("1", "ann:tea/Ann of ann:tea", 1)));
+    assert_eq!(at(2), Some(update("1", None, 2)), "nobody is called bob");
+    assert_eq!(at(3), Some(update("1", "ann:jam/Ann of ann:jam", 3)));
+    Ok(())
+}
+
+#[test]
+fn keys_that_begin_alike_have_subscriptions_of_their_own() -> Tested {
+    let builder = StreamsBuilder::new();
+    let bytes = builder.table::<Bytes, Bytes>("left", "left");
+    let text = |_: &Bytes, foreign: Bytes, text: String| format!("{foreign:?} {text}");
+    let others = builder.table::<Bytes, String>("right", "right");
+    bytes.join_foreign_key(&others, "joined", |_, foreign| Some(foreign.clone()), text).to_stream().to("out");
+    let driver = run(&builder);
+    let keys = [&[][..], &[0], &[0, 0], &[0, 0, 0, 0], &[0, 0, 0, 1], &[0xff], &[0xff; 4]].map(Bytes::from_static);
+    for (key, foreign) in keys.iter().flat_map(|key| keys.iter().map(move |foreign| (key, foreign))) {
+        let key = [key, &b"/"[..], foreign].concat().into();
+        driver.input::<Bytes, Bytes>("left").pipe(key, foreign.clone(), 0)?;
+    }
+    driver.crash();
+    for (number, foreign) in keys.iter().enumerate() {
+        driver.input::<Bytes, String>("right").pipe(foreign.clone(), "new".into(), 1)?;
+        let results = driver.output::<Bytes, String>("out").read_values()?;
+        assert_eq!(results[number * keys.len()..], vec![format!("{foreign:?} new"); keys.len()]);
+    }
     Ok(())
 }
