@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use common::{Tested, driver};
 use tidemill::{
-    BufferConfig, KTable, Materialized, RecordHandler, StreamsBuilder, StreamsConfig, Suppressed, TimeWindows,
+    BufferConfig, KTable, Materialized, RecordHandler, StoreBuilder, StreamsBuilder, StreamsConfig, Suppressed,
+    TimeWindows,
     state::{Coded, VersionedRecord},
     testing::{DriverOptions, TopologyTestDriver},
 };
@@ -337,6 +338,7 @@ fn what_cannot_be_versioned_is_listed() {
     builder.table::<String, i64>("short", versioned::<i64>("short").time_to_live(ms(5)));
     builder.global_table::<String, i64>("global", versioned::<i64>("global"));
     builder.add_key_value_store::<String, i64>(versioned::<i64>("plain"));
+    builder.add_state_store(StoreBuilder::key_value(versioned::<i64>("apart")));
     let minutes = TimeWindows::of_size_with_no_grace(Duration::from_mins(1));
     builder.stream::<String, i64>("in").group_by_key().windowed_by(minutes).count(versioned("windows"));
     let error = builder.build().expect_err("none of it can be");
@@ -346,6 +348,7 @@ fn what_cannot_be_versioned_is_listed() {
         "store 'short' has windows or versions: set their retention, not a time to live",
         "global store 'global' cannot be versioned",
         "store 'plain' cannot be versioned",
+        "store 'apart' cannot be versioned",
         "store 'windows' cannot be versioned",
     ] {
         assert!(error.problems().iter().any(|problem| problem.contains(part)), "{part}: {error}");

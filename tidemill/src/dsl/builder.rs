@@ -303,10 +303,8 @@ impl StreamsBuilder {
         materialized: impl Into<Materialized<K, V>>,
         history_retention: std::time::Duration,
     ) -> StoreName {
-        let StoreBuilder { spec, rows, live_ms } = StoreBuilder::versioned(materialized, history_retention);
-        let name = spec.name.clone();
-        self.graph.borrow_mut().graph.add_store(spec, rows, live_ms);
-        name
+        let kind = StoreKind::Versioned { history_retention_ms: millis(history_retention) };
+        add_store(&self.graph, &materialized.into(), kind)
     }
 
     /// Adds a store for custom processors (`StreamsBuilder.addStateStore` in Kafka Streams). Name the store in
@@ -314,7 +312,7 @@ impl StreamsBuilder {
     /// several processors then share it. See the example of [`StoreBuilder`].
     pub fn add_state_store(&self, store: StoreBuilder) -> StoreName {
         let name = store.spec.name.clone();
-        self.graph.borrow_mut().graph.share_store(store.spec, store.rows, store.live_ms);
+        store.share(&mut self.graph.borrow_mut().graph);
         name
     }
 
@@ -427,18 +425,18 @@ pub(super) fn add_store<K: 'static, V: 'static>(
     let name = spec.name.clone();
     let graph = &mut graph.borrow_mut().graph;
     graph.add_store(spec, rows, materialized.live_ms);
-    let is_versioned = matches!(kind, StoreKind::Versioned { .. });
-    if is_versioned && materialized.cache_max_bytes.is_some() {
-        graph
-            .problems
-            .push(format!("store '{name}' keeps versions, so its updates cannot be merged: take its cache away"));
-    }
-    if !is_versioned && materialized.history_ms.is_some() {
-        graph
-            .problems
-            .push(format!("store '{name}' cannot be versioned: only the store of a table without windows can"));
-    }
+    graph.problems.extend(problem_with_options(materialized, kind));
     name
+}
+
+/// An option that a store of this kind cannot have.
+pub(super) fn problem_with_options<K, V>(materialized: &Materialized<K, V>, kind: StoreKind) -> Option<String> {
+    let (name, is_versioned) = (&materialized.name, matches!(kind, StoreKind::Versioned { .. }));
+    if is_versioned && materialized.cache_max_bytes.is_some() {
+        return Some(format!("store '{name}' keeps versions, so its updates cannot be merged: take its cache away"));
+    }
+    let cannot = !is_versioned && materialized.history_ms.is_some();
+    cannot.then(|| format!("store '{name}' cannot be versioned: only the store of a table without windows can"))
 }
 
 /// The bytes of the time behind the key of a version's row.

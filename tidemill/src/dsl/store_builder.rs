@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Materialized, builder::spec_of};
+use super::{
+    Materialized,
+    builder::{problem_with_options, spec_of},
+};
 use crate::{
     clock::millis,
-    graph::{RowKeys, StoreKind, StoreSpec},
+    graph::{Graph, RowKeys, StoreKind, StoreSpec},
 };
 
 /// A store to be added to a topology (`StoreBuilder` in Kafka Streams, which `Stores` makes). The functions name the
@@ -39,8 +42,9 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct StoreBuilder {
     pub(super) spec: StoreSpec,
-    pub(super) rows: RowKeys,
-    pub(super) live_ms: Option<i64>,
+    rows: RowKeys,
+    live_ms: Option<i64>,
+    problem: Option<String>,
 }
 
 impl StoreBuilder {
@@ -87,6 +91,13 @@ impl StoreBuilder {
 
     fn of<K: 'static, V: 'static>(materialized: &Materialized<K, V>, kind: StoreKind) -> Self {
         let (spec, rows) = spec_of(materialized, kind);
-        Self { spec, rows, live_ms: materialized.live_ms }
+        let problem = problem_with_options(materialized, kind);
+        Self { spec, rows, live_ms: materialized.live_ms, problem }
+    }
+
+    /// Adds the store, unless an equal one was added before.
+    pub(super) fn share(self, graph: &mut Graph) {
+        graph.problems.extend(self.problem);
+        graph.share_store(self.spec, self.rows, self.live_ms);
     }
 }
