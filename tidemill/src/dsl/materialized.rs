@@ -110,6 +110,9 @@ impl<K, V> Materialized<K, V> {
     /// the [`processing_handler`](crate::StreamsConfig::processing_handler) leaves a record out, what expired before it
     /// stays deleted.
     ///
+    /// A group of a table that expires before the values in it begins again without them. Later it takes values away that
+    /// it no longer has. Give the table a time to live, not the group.
+    ///
     /// The order of the keys by time is kept in memory: about 150 bytes and the key for each row. It is read from the
     /// store when a task opens. Aggregates with a time to live are not cached between commits.
     ///

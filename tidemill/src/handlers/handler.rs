@@ -10,8 +10,9 @@ use super::ErrorHandlerContext;
 /// windows, times and outputs, in all branches. So the results are the same as for an input without the record. Windows
 /// that the record would have closed close with the next record, or by silence. Some results come from more than one
 /// record, for example the result of a window. If such a result is refused, only the result is left out and counted,
-/// without a dead letter. The fields of a custom processor are not undone: keep state that depends on records in a
-/// store.
+/// without a dead letter. If it is an update that waited in a cache or a suppression, the steps below do not know it: a
+/// group takes it away with the next update all the same. Rows that expired by their time to live before the record stay
+/// deleted. The fields of a custom processor are not undone: keep state that depends on records in a store.
 ///
 /// This costs time: each change of a store is noted until the record is processed, and aggregates are encoded with each
 /// record instead of once per commit. [`Fail`](Self::Fail) costs nothing.
