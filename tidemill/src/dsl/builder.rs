@@ -460,5 +460,6 @@ pub(super) fn store_spec<K: 'static, V: 'static>(materialized: &Materialized<K, 
     let mut format = StoreFormat::default();
     format.set_codec("key", materialized.key.name());
     format.set_codec("value", materialized.value.name());
-    StoreSpec { name: materialized.name.as_str().into(), kind, persistent, logged, format }
+    let (name, changelog_config) = (materialized.name.as_str().into(), materialized.changelog_config.clone());
+    StoreSpec { name, kind, persistent, logged, changelog_config, format }
 }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use tidemill_state::{Codec, Coded};
 
-use crate::{clock::millis, graph::StoreKind};
+use crate::{
+    clock::millis,
+    graph::{StoreKind, TopicConfig},
+};
 
 /// The default bound of a cache that merges updates.
 const CACHE_MAX_BYTES: usize = 10 << 20;
@@ -36,6 +39,7 @@ pub struct Materialized<K, V> {
     pub(crate) value: Arc<dyn Codec<V>>,
     pub(crate) persistent: bool,
     pub(crate) logged: bool,
+    pub(crate) changelog_config: TopicConfig,
     pub(crate) retention_ms: Option<i64>,
     /// The bound of the cache that merges updates, if there is one.
     pub(crate) cache_max_bytes: Option<usize>,
@@ -57,6 +61,7 @@ impl<K, V> Materialized<K, V> {
             value: Arc::new(value),
             persistent: true,
             logged: true,
+            changelog_config: TopicConfig::new(),
             retention_ms: None,
             cache_max_bytes: None,
             live_ms: None,
@@ -92,9 +97,36 @@ impl<K, V> Materialized<K, V> {
         Self { logged: false, ..self }
     }
 
-    /// Keeps the store where `other` is kept, and logs it if `other` is logged.
+    /// Creates the changelog topic with these settings (`Materialized.withLoggingEnabled` with a map in Kafka Streams). The
+    /// names are those of Kafka's topic settings. A changelog that exists already is not altered.
+    ///
+    /// What decides which records stay cannot be set: `cleanup.policy`, `retention.ms`, `retention.bytes`,
+    /// `min.compaction.lag.ms` and `message.timestamp.type` follow from the store.
+    /// [`StreamsBuilder::build`](crate::StreamsBuilder::build) returns an error otherwise. The start returns the broker's
+    /// error if it does not know a name. The embedded log has no such settings, and ignores them.
+    ///
+    /// ```
+    /// # use tidemill::Materialized;
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let counts = Materialized::named("views").with_logging([("min.insync.replicas", "2"), ("segment.ms", "3600000")]);
+    /// builder.stream::<u64, String>("page-views").group_by_key().count(counts);
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let topics = driver.plan().internal_topics();
+    /// let changelog = topics.iter().find(|topic| topic.is_changelog).expect("the store is logged");
+    /// assert_eq!(changelog.config["min.insync.replicas"], "2");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_logging<S: Into<String>, T: Into<String>>(self, config: impl IntoIterator<Item = (S, T)>) -> Self {
+        let config = config.into_iter().map(|(name, value)| (name.into(), value.into()));
+        Self { logged: true, changelog_config: config.collect(), ..self }
+    }
+
+    /// Keeps the store where `other` is kept, and logs it as `other` is logged.
     pub(crate) fn kept_as<K2, V2>(self, other: &Materialized<K2, V2>) -> Self {
-        Self { persistent: other.persistent, logged: other.logged, ..self }
+        let changelog_config = other.changelog_config.clone();
+        Self { persistent: other.persistent, logged: other.logged, changelog_config, ..self }
     }
 
     /// Deletes a row when its key was not written for so long, at least 1 ms. By default rows stay until something deletes

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tidemill_state::{Codec, Coded, RawBytes};
 
 use super::Materialized;
+use crate::graph::TopicConfig;
 
 /// How a join of two streams keeps records that wait for a partner (`StreamJoined` in Kafka Streams). The name is
 /// mandatory. The stores and their changelogs are named `<name>-left` and `<name>-right`. Joins that emit unmatched
@@ -35,6 +36,7 @@ pub struct StreamJoined<K, L, R> {
     pub(super) right: Arc<dyn Codec<R>>,
     persistent: bool,
     logged: bool,
+    changelog_config: TopicConfig,
 }
 
 impl<K, L, R> StreamJoined<K, L, R> {
@@ -42,7 +44,8 @@ impl<K, L, R> StreamJoined<K, L, R> {
     /// Kafka Streams). See the example of [`StreamJoined`].
     pub fn with(name: impl Into<String>, key: impl Codec<K>, left: impl Codec<L>, right: impl Codec<R>) -> Self {
         let (key, left, right) = (Arc::new(key), Arc::new(left), Arc::new(right));
-        Self { name: name.into(), key, left, right, persistent: true, logged: true }
+        let changelog_config = TopicConfig::new();
+        Self { name: name.into(), key, left, right, persistent: true, logged: true, changelog_config }
     }
 
     /// Keeps the stores in memory. They are rebuilt from their changelogs at every start. Kafka Streams takes store
@@ -57,10 +60,30 @@ impl<K, L, R> StreamJoined<K, L, R> {
         Self { logged: false, ..self }
     }
 
+    /// Creates the changelog topics with these settings (`StreamJoined.withLoggingEnabled` in Kafka Streams). See
+    /// [`Materialized::with_logging`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{JoinWindows, StreamJoined, StreamsBuilder, state::{BigEndian, Utf8}};
+    /// # let builder = StreamsBuilder::new();
+    /// # let (views, clicks) = (builder.stream::<u64, String>("views"), builder.stream::<u64, String>("clicks"));
+    /// let windows = JoinWindows::of_time_difference_with_no_grace(Duration::from_secs(10));
+    /// let joined = StreamJoined::with("ads", BigEndian, Utf8, Utf8).with_logging([("min.insync.replicas", "2")]);
+    /// views.join_stream(&clicks, windows, joined, |_, view, click| format!("{view}: {click}")).to("clicked");
+    /// assert!(builder.build()?.stores().all(|store| store.changelog_config["min.insync.replicas"] == "2"));
+    /// # Ok::<(), tidemill::TopologyError>(())
+    /// ```
+    pub fn with_logging<S: Into<String>, T: Into<String>>(self, config: impl IntoIterator<Item = (S, T)>) -> Self {
+        let config = config.into_iter().map(|(name, value)| (name.into(), value.into()));
+        Self { logged: true, changelog_config: config.collect(), ..self }
+    }
+
     /// One of the join's stores. It holds plain bytes; the operator encodes the rows.
     pub(super) fn store(&self, suffix: &str) -> Materialized<Bytes, Bytes> {
         let store = Materialized::with(format!("{}-{suffix}", self.name), RawBytes, RawBytes);
         let store = if self.persistent { store } else { store.in_memory() };
+        let store = store.with_logging(self.changelog_config.clone());
         if self.logged { store } else { store.without_logging() }
     }
 }

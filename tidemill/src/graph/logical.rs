@@ -161,6 +161,8 @@ pub struct StoreSpec {
     pub persistent: bool,
     /// Whether the store has a changelog topic. With a changelog it survives the loss of its machine.
     pub logged: bool,
+    /// Settings with which the changelog topic is created, by their names on the broker.
+    pub changelog_config: BTreeMap<String, String>,
     /// What the rows depend on, such as the operator that writes them.
     pub format: StoreFormat,
 }

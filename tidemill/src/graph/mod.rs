@@ -1,5 +1,6 @@
 //! The graph of a topology: nodes, edges and stores, without types.
 
+mod changelogs;
 mod erasures;
 mod globals;
 mod logical;
@@ -12,6 +13,7 @@ mod validate;
 pub(crate) use validate::problem_with_name;
 
 pub(crate) use crate::names::{NodeId, NodeName, StoreName};
+pub(crate) use changelogs::TopicConfig;
 pub(crate) use globals::Global;
 pub(crate) use logical::{
     DEAD_LETTER_PORT, ERASE, Erasure, Graph, LATE_PORT, MAIN_PORT, PROCESS, Port, TABLE_CACHE, TopicRef,

@@ -14,6 +14,7 @@ impl Graph {
         self.check_sources(&mut problems);
         self.check_names(&mut problems);
         self.check_stores(&mut problems);
+        self.check_changelogs(&mut problems);
         self.check_finished(&mut problems);
         self.check_erasures(&mut problems);
         self.check_partitioners(&mut problems);

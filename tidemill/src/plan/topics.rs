@@ -25,6 +25,15 @@ pub struct InternalTopic {
     /// Whether the topic is a store's changelog. Other internal topics carry records between tasks, or notes for this
     /// and other instances.
     pub is_changelog: bool,
+    /// Further settings with which the topic must be created, by their names on the broker: those that
+    /// [`Materialized::with_logging`](crate::Materialized::with_logging) names.
+    pub config: BTreeMap<String, String>,
+}
+
+impl InternalTopic {
+    fn of(spec: TopicSpec) -> Self {
+        Self { spec, is_changelog: false, config: BTreeMap::new() }
+    }
 }
 
 impl Plan {
@@ -32,15 +41,15 @@ impl Plan {
     pub fn internal_topics(&self) -> Vec<InternalTopic> {
         let members =
             TopicSpec { name: self.members_topic(), partitions: 1, cleanup: CleanupPolicy::Compact, retention: None };
-        let mut topics = vec![InternalTopic { spec: members, is_changelog: false }];
+        let mut topics = vec![InternalTopic::of(members)];
         if self.graph.stores.values().any(|store| store.logged) {
             let (name, cleanup) = (self.stores_topic(), CleanupPolicy::Compact);
             let spec = TopicSpec { name, partitions: 1, cleanup, retention: None };
-            topics.push(InternalTopic { spec, is_changelog: false });
+            topics.push(InternalTopic::of(spec));
         }
         for (topic, partitions) in &self.partitions {
             if let Some(spec) = self.transit_topic(topic, *partitions) {
-                topics.push(InternalTopic { spec, is_changelog: false });
+                topics.push(InternalTopic::of(spec));
             }
         }
         for (number, subtopology) in self.subtopologies.iter().enumerate() {
@@ -59,7 +68,7 @@ impl Plan {
                 };
                 let name = self.changelog(&store.name);
                 let spec = TopicSpec { name, partitions: partitions.unwrap_or(1), cleanup, retention: None };
-                topics.push(InternalTopic { spec, is_changelog: true });
+                topics.push(InternalTopic { spec, is_changelog: true, config: store.changelog_config.clone() });
             }
         }
         topics

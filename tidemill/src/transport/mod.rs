@@ -16,7 +16,7 @@ pub mod embedded;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub use commit::{Acknowledged, Answered, Consumed, PendingCommit, Progress};
 pub use error::TransportError;
@@ -312,6 +312,15 @@ pub struct TopicSpec {
 pub trait Admin: Send {
     /// Creates a topic. Returns [`TransportError::TopicExists`] if the topic exists already.
     fn create_topic(&mut self, spec: &TopicSpec) -> Result<(), TransportError>;
+    /// As [`create_topic`](Self::create_topic), with further settings by their names on the broker. A log without such
+    /// settings ignores them; that is the default.
+    fn create_topic_with(
+        &mut self,
+        spec: &TopicSpec,
+        _config: &BTreeMap<String, String>,
+    ) -> Result<(), TransportError> {
+        self.create_topic(spec)
+    }
     /// The settings of a topic, or `None` if the topic does not exist.
     fn describe_topic(&mut self, topic: &str) -> Result<Option<TopicSpec>, TransportError>;
     /// The most bytes that the key, the value and the headers of a record may have together on an existing topic.

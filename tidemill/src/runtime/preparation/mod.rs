@@ -15,7 +15,7 @@ use crate::{
     graph::{NodeKind, TopicRef},
     members::{Member, Roster},
     operators::{Limits, TopicLimits},
-    plan::{Plan, TaskId, TopicLookup, lookup_failed},
+    plan::{InternalTopic, Plan, TaskId, TopicLookup, lookup_failed},
     runtime::Standbys,
     task::{MemoryStores, StoreSupplier, TaskSettings},
     topology::Topology,
@@ -189,8 +189,8 @@ fn limits(admin: &mut dyn Admin, plan: &Plan, config: &StreamsConfig) -> Limits 
 fn create_internal_topics(admin: &mut dyn Admin, plan: &Plan) -> Vec<String> {
     let mut problems = Vec::new();
     for topic in plan.internal_topics() {
-        let spec = topic.spec;
-        match admin.create_topic(&spec) {
+        let InternalTopic { spec, config, .. } = topic;
+        match admin.create_topic_with(&spec, &config) {
             Ok(()) => tracing::debug!(topic = %spec.name, partitions = spec.partitions, "internal topic created"),
             // The topic exists already, or this instance has no right to create it. Then it uses the existing topic.
             Err(refused) => match admin.describe_topic(&spec.name) {

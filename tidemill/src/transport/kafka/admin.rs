@@ -1,6 +1,7 @@
 //! Creates, describes and deletes topics.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -138,21 +139,29 @@ fn outcome(results: Vec<Result<String, (String, Code)>>, topic: &str) -> Result<
 impl Admin for KafkaAdmin {
     /// Kafka's retention uses the timestamps of records, which are event time.
     fn create_topic(&mut self, spec: &TopicSpec) -> Result<(), TransportError> {
+        self.create_topic_with(spec, &BTreeMap::new())
+    }
+
+    fn create_topic_with(&mut self, spec: &TopicSpec, config: &BTreeMap<String, String>) -> Result<(), TransportError> {
         let retention = retention_ms(spec.retention);
-        let mut topic = NewTopic::new(&spec.name, spec.partitions, TopicReplication::Fixed(self.replication_factor))
-            .set("retention.ms", &retention)
-            .set("cleanup.policy", policy(spec.cleanup))
-            .set("message.timestamp.type", "CreateTime");
+        let mut settings = BTreeMap::from([
+            ("retention.ms", retention.as_str()),
+            ("cleanup.policy", policy(spec.cleanup)),
+            ("message.timestamp.type", "CreateTime"),
+        ]);
         if spec.cleanup != CleanupPolicy::Delete || spec.retention.is_none() {
-            topic = topic.set("segment.bytes", SEGMENT_BYTES);
+            settings.insert("segment.bytes", SEGMENT_BYTES);
         }
         let lag_ms = match spec.cleanup {
             CleanupPolicy::CompactAfter(lag) => lag.max(COMPACTION_LAG).as_millis().to_string(),
             _ => COMPACTION_LAG.as_millis().to_string(),
         };
         if spec.cleanup != CleanupPolicy::Delete {
-            topic = topic.set("min.compaction.lag.ms", &lag_ms);
+            settings.insert("min.compaction.lag.ms", &lag_ms);
         }
+        settings.extend(config.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let topic = NewTopic::new(&spec.name, spec.partitions, TopicReplication::Fixed(self.replication_factor));
+        let topic = settings.into_iter().fold(topic, |topic, (name, value)| topic.set(name, value));
         let created = block_on(self.client.create_topics([&topic], &options())).map_err(error::of)?;
         let created = outcome(created, &spec.name);
         if matches!(created, Ok(()) | Err(TransportError::TopicExists(_))) {

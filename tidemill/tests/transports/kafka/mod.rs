@@ -2,6 +2,7 @@
 //! brokers of old, brokers that do not trust everybody.
 
 mod brokers;
+mod changelogs;
 mod late_ends;
 mod processes;
 mod proxy;
