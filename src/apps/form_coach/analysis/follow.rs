@@ -23,6 +23,17 @@ const LOWER: f64 = 0.03;
 /// Another exercise that is sent for a shorter time is a slip of the sender.
 const SLIP_MS: i64 = 400;
 
+/// What the name of a frame's exercise says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Named {
+    /// The exercise goes on.
+    Same,
+    /// Another exercise begins with this frame.
+    Changed,
+    /// The name may be a slip, so the frame is not followed.
+    Slip,
+}
+
 /// The way back from the far end of a repetition.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Back {
@@ -57,23 +68,21 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    /// Takes the name of a frame's exercise. `Some(true)` if the exercise changes with this frame, `None` if the frame
-    /// may be a slip and is not followed.
-    pub(super) fn enter(&mut self, name: &str, at_ms: i64) -> Option<bool> {
+    /// Takes the name of a frame's exercise.
+    pub(super) fn enter(&mut self, name: &str, at_ms: i64) -> Named {
         let exercise = Exercise::from_name(name);
-        let is_same = exercise == self.exercise() && (exercise != Exercise::Other || name == self.name);
-        if is_same {
+        if exercise == self.exercise() && (exercise != Exercise::Other || name == self.name) {
             self.other = None;
-            return Some(false);
-        }
-        let since_ms = self.other.as_ref().filter(|(other, _)| other == name).map_or(at_ms, |(_, since)| *since);
-        if !self.name.is_empty() && at_ms - since_ms < SLIP_MS {
-            self.other = Some((name.to_owned(), since_ms));
-            return None;
+            return Named::Same;
         }
         let is_first = self.name.is_empty();
+        let since_ms = self.other.as_ref().filter(|(other, _)| other == name).map_or(at_ms, |(_, since)| *since);
+        if !is_first && at_ms - since_ms < SLIP_MS {
+            self.other = Some((name.to_owned(), since_ms));
+            return Named::Slip;
+        }
         *self = Self { name: name.to_owned(), ..Self::default() };
-        Some(!is_first)
+        if is_first { Named::Same } else { Named::Changed }
     }
 
     /// The exercise that is followed.
@@ -93,11 +102,7 @@ impl Follower {
             }
         }
         self.before = Some(*reading);
-        let ends = self.ends(reading, reading.at_ms - start_ms, window_ms);
-        if ends {
-            self.begin();
-        }
-        ends
+        self.ends(reading, reading.at_ms - start_ms, window_ms)
     }
 
     /// Begins a piece.

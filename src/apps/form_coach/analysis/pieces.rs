@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use tidemill_schemas::PoseFrame;
 
-use super::follow::Follower;
+use super::follow::{Follower, Named};
 use super::reading::Reading;
 
 /// Frames that are farther apart are in different pieces.
@@ -72,25 +72,22 @@ impl Pieces {
     /// Takes a frame that is later than all before.
     fn take_next(&mut self, frame: &PoseFrame, times: Times) -> Vec<Step> {
         let (at_ms, mut steps) = (frame.timestamp, Vec::new());
-        let changes = self.follower.enter(&frame.exercise, at_ms);
+        let named = self.follower.enter(&frame.exercise, at_ms);
         let reading = Reading::of(frame, self.follower.exercise());
-        let waited = self.waits.replace(reading).filter(|_| changes != Some(true));
-        if changes.is_none() {
-            self.waits = None;
-        }
+        let waited = std::mem::replace(&mut self.waits, (named != Named::Slip).then_some(reading));
+        // A frame of another exercise says nothing about the movement that follows.
+        let waited = waited.filter(|_| named != Named::Changed);
         if let (Some(last_ms), Some(piece)) = (self.last_ms, self.open.back_mut()) {
             let Piece { start_ms, .. } = *piece;
-            let follow = |waited: Reading| self.follower.follow(&waited, &reading, start_ms, times.window_ms);
-            let ends = waited.is_some_and(follow);
+            let is_back =
+                waited.is_some_and(|waited| self.follower.follow(&waited, &reading, start_ms, times.window_ms));
             let is_apart = at_ms - last_ms > GAP_MS;
             let is_long = last_ms - start_ms >= times.window_ms.saturating_mul(LONGEST);
-            if ends || is_apart || is_long || changes == Some(true) {
+            if is_back || is_apart || is_long || named == Named::Changed {
                 piece.end_ms = Some(last_ms);
                 steps.push(Step::Ended(start_ms, last_ms));
                 self.open.push_back(Piece { start_ms: at_ms, end_ms: None });
-                if !ends {
-                    self.follower.begin();
-                }
+                self.follower.begin();
             }
         } else {
             self.open.push_back(Piece { start_ms: at_ms, end_ms: None });
