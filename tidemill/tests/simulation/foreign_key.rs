@@ -58,6 +58,16 @@ impl Scenario for ForeignKey {
             of.map(|input| (input.key.clone(), stored(input.id))).collect::<BTreeMap<_, _>>()
         };
         let (left, right) = (last("left"), last("right"));
+        // Whoever is paired was there, and one referred to the other.
+        let is_of = |id: &str, topic: &str, key: &String| {
+            inputs.iter().any(|input| input.topic == topic && input.key == *key && input.id.to_string() == id)
+        };
+        let may_meet = |key: &String, pair: &str| {
+            let (one, other) = pair.split_once('+')?;
+            let refers_to = one.parse().ok().and_then(foreign_key);
+            let is_alone = other.is_empty();
+            Some(is_of(one, "left", key) && (is_alone || refers_to.is_some_and(|key| is_of(other, "right", &key))))
+        };
         for (topic, keeps_left) in [("inner-out", false), ("all-out", true)] {
             let mut found = BTreeMap::<String, Vec<Option<String>>>::new();
             for (key, result) in read::<String, Option<String>>(simulator, topic)? {
@@ -76,6 +86,9 @@ impl Scenario for ForeignKey {
                 };
                 let pairs: Vec<_> = results.iter().flatten().filter(|pair| !pair.ends_with('+')).collect();
                 let is_once = pairs.iter().collect::<BTreeSet<_>>().len() == pairs.len();
+                if let Some(pair) = results.iter().flatten().find(|pair| may_meet(key, pair) != Some(true)) {
+                    return Err(format!("{topic}, {key}: {pair} do not belong together").into());
+                }
                 if !is_last || guarantee == ProcessingGuarantee::ExactlyOnce && !is_once {
                     return Err(format!("{topic}, {key}: found {results:?}, expected {expected:?} at last").into());
                 }
