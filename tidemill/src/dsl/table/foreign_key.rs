@@ -1,6 +1,6 @@
 //! Joins of two tables by a foreign key.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, convert::Infallible, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use tidemill_state::{Codec, RawBytes};
@@ -15,8 +15,8 @@ use super::{
 use crate::{
     graph::{Edge, MAIN_PORT, NodeId, NodeKind, RowKeys, StoreKind, StoreName, TopicRef},
     operators::{
-        Answer, AnswerCodec, BuildNode, ForeignChange, ForeignKeyJoin, Keyless, Merge, Partitioning, SUBSCRIPTION_PORT,
-        SUBSCRIPTION_ROW, Sink, SinkTopic, Subscribe, SubscriptionCodec, Subscriptions,
+        Answer, AnswerCodec, BuildNode, Failure, ForeignChange, ForeignKeyJoin, Keyless, Merge, Partitioning,
+        SUBSCRIPTION_PORT, SUBSCRIPTION_ROW, Sink, SinkTopic, Subscribe, SubscriptionCodec, Subscriptions,
     },
     record::Data,
     table::Change,
@@ -67,7 +67,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     ) -> KTable<K, V2> {
         let foreign_key = move |key: &K, value: &V| foreign_key(key, value).into();
         self.join_by_foreign_key(other, joined.into(), false, foreign_key, move |key, left, right| {
-            Some(join(key, left, right?))
+            Ok::<_, Infallible>(right.map(|right| join(key, left, right)))
         })
     }
 
@@ -100,17 +100,17 @@ impl<K: Data, V: Data> KTable<K, V> {
     ) -> KTable<K, V2> {
         let foreign_key = move |key: &K, value: &V| foreign_key(key, value).into();
         self.join_by_foreign_key(other, joined.into(), true, foreign_key, move |key, left, right| {
-            Some(join(key, left, right))
+            Ok::<_, Infallible>(Some(join(key, left, right)))
         })
     }
 
-    fn join_by_foreign_key<FK: Data, T: Data, V2: Data>(
+    pub(super) fn join_by_foreign_key<FK: Data, T: Data, V2: Data, E: Into<Box<Failure>> + 'static>(
         &self,
         other: &KTable<FK, T>,
         joined: TableJoined<V, T>,
         keeps_left: bool,
         foreign_key_of: impl Fn(&K, &V) -> Option<FK> + Send + Sync + 'static,
-        join: impl Fn(&K, V, Option<T>) -> Option<V2> + Send + Sync + 'static,
+        join: impl Fn(&K, V, Option<T>) -> Result<Option<V2>, E> + Send + Sync + 'static,
     ) -> KTable<K, V2> {
         let graph = &self.graph;
         let name = joined.name.clone();
@@ -162,13 +162,13 @@ impl<K: Data, V: Data> KTable<K, V> {
         KTable::new(graph.clone(), result, None, view)
     }
 
-    fn add_subscribe<FK: Data, T: Data, V2: Data>(
+    fn add_subscribe<FK: Data, T: Data, V2: Data, E: Into<Box<Failure>> + 'static>(
         &self,
         other: &KTable<FK, T>,
         joined: &TableJoined<V, T>,
         keeps_left: bool,
         foreign_key_of: impl Fn(&K, &V) -> Option<FK> + Send + Sync + 'static,
-        join: Arc<impl Fn(&K, V, Option<T>) -> Option<V2> + Send + Sync + 'static>,
+        join: Arc<impl Fn(&K, V, Option<T>) -> Result<Option<V2>, E> + Send + Sync + 'static>,
     ) -> NodeId {
         let foreign_key_of = Arc::new(foreign_key_of);
         let (key, foreign_key, value) = (self.view.key.clone(), other.view.key.clone(), joined.value.clone());
@@ -179,7 +179,7 @@ impl<K: Data, V: Data> KTable<K, V> {
                 key: key.clone(),
                 value: value.clone(),
                 foreign_key: foreign_key.clone(),
-                join_alone: Arc::new(move |key: &K, value| join(key, value, None)),
+                join_alone: Arc::new(move |key: &K, value| join(key, value, None).map_err(E::into)),
                 keeps_left,
                 partition: assembly.task.partition,
                 results: assembly.next(id, MAIN_PORT)?,
