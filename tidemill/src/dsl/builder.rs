@@ -303,9 +303,9 @@ impl StreamsBuilder {
         materialized: impl Into<Materialized<K, V>>,
         history_retention: std::time::Duration,
     ) -> StoreName {
-        let StoreBuilder { spec, rows, live_ms } = StoreBuilder::versioned(materialized, history_retention);
+        let StoreBuilder { spec, rows, lifetime } = StoreBuilder::versioned(materialized, history_retention);
         let name = spec.name.clone();
-        self.graph.borrow_mut().graph.add_store(spec, rows, live_ms);
+        self.graph.borrow_mut().graph.add_store(spec, rows, lifetime);
         name
     }
 
@@ -314,7 +314,7 @@ impl StreamsBuilder {
     /// several processors then share it. See the example of [`StoreBuilder`].
     pub fn add_state_store(&self, store: StoreBuilder) -> StoreName {
         let name = store.spec.name.clone();
-        self.graph.borrow_mut().graph.share_store(store.spec, store.rows, store.live_ms);
+        self.graph.borrow_mut().graph.share_store(store.spec, store.rows, store.lifetime);
         name
     }
 
@@ -426,7 +426,7 @@ pub(super) fn add_store<K: 'static, V: 'static>(
     let (spec, rows) = spec_of(materialized, kind);
     let name = spec.name.clone();
     let graph = &mut graph.borrow_mut().graph;
-    graph.add_store(spec, rows, materialized.live_ms);
+    graph.add_store(spec, rows, materialized.lifetime());
     let is_versioned = matches!(kind, StoreKind::Versioned { .. });
     if is_versioned && materialized.cache_max_bytes.is_some() {
         graph

@@ -72,7 +72,7 @@ impl Step {
         draft.finish_node(self.node, self.parents.iter().map(|from| Edge { from: *from, port: MAIN_PORT }), build);
         for store in brought {
             draft.graph.connect(self.node, [store.spec.name.clone()]);
-            draft.graph.share_store(store.spec, store.rows, store.live_ms);
+            draft.graph.share_store(store.spec, store.rows, store.lifetime);
         }
         self.node
     }

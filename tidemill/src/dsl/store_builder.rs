@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Materialized, builder::spec_of};
 use crate::{
     clock::millis,
-    graph::{RowKeys, StoreKind, StoreSpec},
+    graph::{Lifetime, RowKeys, StoreKind, StoreSpec},
 };
 
 /// A store to be added to a topology (`StoreBuilder` in Kafka Streams, which `Stores` makes). The functions name the
@@ -40,7 +40,7 @@ use crate::{
 pub struct StoreBuilder {
     pub(super) spec: StoreSpec,
     pub(super) rows: RowKeys,
-    pub(super) live_ms: Option<i64>,
+    pub(super) lifetime: Lifetime,
 }
 
 impl StoreBuilder {
@@ -87,6 +87,6 @@ impl StoreBuilder {
 
     fn of<K: 'static, V: 'static>(materialized: &Materialized<K, V>, kind: StoreKind) -> Self {
         let (spec, rows) = spec_of(materialized, kind);
-        Self { spec, rows, live_ms: materialized.live_ms }
+        Self { spec, rows, lifetime: materialized.lifetime() }
     }
 }
