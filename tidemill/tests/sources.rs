@@ -148,7 +148,7 @@ fn a_pattern_that_is_none_is_a_problem() -> Tested {
     builder.stream_pattern::<String, i64>("orders-(").to("out");
     builder.stream_pattern::<String, i64>("orders)|(bills").to("out");
     let error = builder.build().err().ok_or("the brackets are wrong")?;
-    for (problem, pattern) in error.problems().iter().zip(["orders-(", "orders)|(bills"]) {
+    for (problem, pattern) in error.problems().iter().zip(["orders)|(bills", "orders-("]) {
         assert!(problem.starts_with(&format!("'{pattern}' is no pattern of topics")), "{error}");
     }
     assert_eq!(error.problems().len(), 2);
