@@ -242,6 +242,8 @@ pub(crate) struct Graph {
     pub(crate) foreign_key_joins: BTreeMap<NodeId, Arc<str>>,
     /// The sources of answers of foreign-key joins. An answer goes to where its key came from, whatever chose that.
     pub(crate) foreign_key_answers: BTreeSet<NodeId>,
+    /// The sources of subscriptions to foreign keys. Their partitions are those of the right table.
+    pub(crate) foreign_key_subscriptions: BTreeSet<NodeId>,
     /// Problems that the DSL found. They are reported together with all others.
     pub(crate) problems: Vec<String>,
 }

@@ -65,7 +65,7 @@ pub use erase::Erased;
 pub(crate) use erase::{Erase, ErasedStore};
 pub(crate) use event_time::{InvalidTime, check_event_time, event_time};
 pub(crate) use foreign_key::{
-    Answer, AnswerCodec, ForeignChange, ForeignKeyJoin, SUBSCRIPTION_PORT, SUBSCRIPTION_ROW, Subscribe,
+    Answer, AnswerCodec, ForeignChange, ForeignKeyJoin, SUBSCRIPTION_PORT, SUBSCRIPTION_ROW, Subscribe, Subscription,
     SubscriptionCodec, Subscriptions,
 };
 pub(crate) use global_join::GlobalJoin;

@@ -86,7 +86,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     pub fn try_join_foreign_key<FK: Data, T: Data, V2: Data, R: Into<Option<FK>>, E: Into<BoxError> + 'static>(
         &self,
         other: &KTable<FK, T>,
-        joined: impl Into<TableJoined<V, T>>,
+        joined: impl Into<TableJoined<V, T, FK>>,
         foreign_key: impl Fn(&K, &V) -> R + Send + Sync + 'static,
         join: impl Fn(&K, V, T) -> Result<V2, E> + Send + Sync + 'static,
     ) -> KTable<K, V2> {
@@ -101,7 +101,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     pub fn try_left_join_foreign_key<FK: Data, T: Data, V2: Data, R: Into<Option<FK>>, E: Into<BoxError> + 'static>(
         &self,
         other: &KTable<FK, T>,
-        joined: impl Into<TableJoined<V, T>>,
+        joined: impl Into<TableJoined<V, T, FK>>,
         foreign_key: impl Fn(&K, &V) -> R + Send + Sync + 'static,
         join: impl Fn(&K, V, Option<T>) -> Result<V2, E> + Send + Sync + 'static,
     ) -> KTable<K, V2> {
