@@ -24,8 +24,10 @@ impl<V> Change<V> {
     }
 
     /// The change with other values. A missing value stays missing.
-    pub(crate) fn map<V2>(self, mut map: impl FnMut(V) -> Option<V2>) -> Change<V2> {
-        Change { new: self.new.and_then(&mut map), old: self.old.and_then(&mut map), is_latest: self.is_latest }
+    pub(crate) fn map<V2, E>(self, mut map: impl FnMut(V) -> Result<Option<V2>, E>) -> Result<Change<V2>, E> {
+        let Self { new, old, is_latest } = self;
+        let new = new.map(&mut map).transpose()?.flatten();
+        Ok(Change { new, old: old.map(&mut map).transpose()?.flatten(), is_latest })
     }
 }
 

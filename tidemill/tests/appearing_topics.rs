@@ -4,9 +4,10 @@ mod common;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use common::{Tested, wait_until};
 use tidemill::{
-    Produced, RecordHandler, Streams, StreamsBuilder, StreamsConfig,
+    Produced, RecordHandler, Streams, StreamsBuilder, StreamsConfig, StreamsState, partition_for,
     testing::{DriverOptions, Simulator, SimulatorOptions, TopologyTestDriver},
     transport::{
         Transport as _,
@@ -60,10 +61,13 @@ fn a_topic_of_a_pattern_that_is_deleted_does_not_end_the_application() -> Tested
     driver.log().admin()?.delete_topic("in-2")?;
     driver.input::<String, i64>("in-1").pipe("k".into(), 1, 2)?;
     assert_eq!(out.read_values()?, [Some(1), Some(2), Some(3)]);
-    // When the last topic goes, there is nothing to read any more.
+    // When the last topic goes, the application waits for another one, and has its state.
     driver.log().admin()?.delete_topic("in-1")?;
-    let error = driver.status().err().ok_or("no topic is left")?.chain();
-    assert!(error.contains("'in-1'"), "{error}");
+    assert!(driver.status()?.tasks.is_empty());
+    driver.log().create("in-3", 1)?;
+    driver.input::<String, i64>("in-3").pipe("k".into(), 1, 3)?;
+    driver.advance_wall_clock(REFRESH)?;
+    assert_eq!(out.read_values()?, [Some(4)]);
     Ok(())
 }
 
@@ -147,6 +151,97 @@ fn threads_take_up_a_topic_by_themselves() -> Tested {
         log.append("in-2", partition, [Entry::new("k", "new", 0)])?;
     }
     wait_until("the copies", || log.end_offsets("out").is_ok_and(|ends| ends.iter().sum::<i64>() == 2));
+    streams.close()?;
+    Ok(())
+}
+
+/// Counts what comes through a repartition topic, and joins it with a table.
+fn regrouping() -> StreamsBuilder {
+    let builder = StreamsBuilder::new();
+    let words = builder.stream_pattern::<String, String>("in-.*").select_key(|_, word| word.clone());
+    let names = builder.stream_pattern::<String, String>("name-.*").to_table("names");
+    let counts = words.repartition("words").group_by_key().count("counts").to_stream().drop_null_values();
+    counts.to("out");
+    builder.stream::<String, String>("orders").to("copies");
+    names.to_stream().to("names-out");
+    builder
+}
+
+#[test]
+fn a_pattern_that_matches_nothing_waits_while_the_rest_works() -> Tested {
+    let driver = driver(&regrouping(), &[("orders", 1)])?;
+    let (out, copies) = (driver.output::<String, i64>("out"), driver.output::<String, String>("copies"));
+    driver.input::<String, String>("orders").pipe("k".into(), "tea".into(), 0)?;
+    assert_eq!(copies.read_values()?, ["tea"]);
+    assert_eq!(driver.status()?.tasks.len(), 1);
+    assert!(
+        driver.log().admin()?.list_topics()?.iter().all(|topic| !topic.contains("changelog")),
+        "nobody knows their partitions yet"
+    );
+    // Three partitions, which nothing could know before.
+    driver.log().create("in-1", 3)?;
+    let words = driver.input::<String, String>("in-1");
+    words.pipe_all([("1", "a"), ("2", "b"), ("3", "a")].map(|(key, word)| (key.to_owned(), word.to_owned(), 0)))?;
+    assert_eq!(out.read()?, []);
+    driver.advance_wall_clock(REFRESH)?;
+    let mut counts = out.read()?;
+    counts.sort();
+    assert_eq!(counts, [("a".to_owned(), 1, 0), ("a".to_owned(), 2, 0), ("b".to_owned(), 1, 0)]);
+    assert_eq!(driver.status()?.tasks.len(), 7, "one of orders, three of each side of the repartition topic");
+    driver.input::<String, String>("orders").pipe("k".into(), "jam".into(), 0)?;
+    assert_eq!(copies.read_values()?, ["jam"]);
+    driver.crash();
+    driver.advance_wall_clock(REFRESH)?;
+    words.pipe("4".into(), "a".into(), 1)?;
+    assert_eq!(out.read()?, [("a".to_owned(), 3, 1)]);
+    Ok(())
+}
+
+#[test]
+fn instances_that_wait_for_a_topic_take_it_up_and_lose_nothing_under_faults() -> Tested {
+    for seed in 0..4 {
+        let builder = StreamsBuilder::new();
+        let words = builder.stream_pattern::<u64, u64>("in-.*").select_key(|_, word| *word);
+        words.repartition("words").group_by_key().count("counts").to_stream().to("out");
+        let partitions = [("out", 1)].map(|(topic, count)| (topic.to_owned(), count)).into();
+        let options = SimulatorOptions { instances: 3, partitions, ..SimulatorOptions::new(seed) };
+        let config = StreamsConfig { metadata_max_age: Duration::from_millis(200), ..options.config.clone() };
+        let mut simulator = Simulator::new(&builder.build()?, SimulatorOptions { config, ..options })?;
+        simulator.run(20)?;
+        simulator.log().create("in-1", 3)?;
+        for number in 0..100_u64 {
+            simulator.append("in-1", &number, &(number % 5), number as i64)?;
+            simulator.run(4)?;
+        }
+        simulator.rest(Duration::from_secs(2))?;
+        simulator.settle()?;
+        let out = simulator.read::<u64, Option<i64>>("out")?;
+        for key in 0..5 {
+            let counts: Vec<_> = out.iter().filter(|(_, of, _)| *of == key).filter_map(|(_, _, it)| *it).collect();
+            assert_eq!(counts, (1..=20).collect::<Vec<_>>(), "seed {seed}, key {key}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn an_application_that_waits_runs_answers_queries_and_takes_the_topic_up() -> Tested {
+    let log = EmbeddedLog::in_memory();
+    log.create("out", 1)?;
+    let metadata_max_age = Duration::from_millis(20);
+    let config = StreamsConfig { num_stream_threads: 2, metadata_max_age, ..StreamsConfig::new("app") };
+    let streams = Streams::start(&counting().build()?, config, log.clone())?;
+    assert_eq!(streams.state(), StreamsState::Running);
+    let key = "k".to_owned();
+    assert!(streams.query_metadata_for_key("counts", &key)?.active.is_none());
+    log.create("in-1", 2)?;
+    let partition = partition_for(Some(b"k"), 2);
+    log.append("in-1", partition, [Entry::new("k", Bytes::copy_from_slice(&1_i64.to_be_bytes()), 0)])?;
+    wait_until("the count", || log.end_offsets("out").is_ok_and(|ends| ends.iter().sum::<i64>() >= 1));
+    wait_until("the owner is known", || {
+        streams.query_metadata_for_key("counts", &key).is_ok_and(|at| at.partition == partition && at.active.is_some())
+    });
+    assert_eq!(streams.key_value_store::<String, i64>("counts").get(&key)?, Some(1));
     streams.close()?;
     Ok(())
 }

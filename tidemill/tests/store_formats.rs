@@ -93,6 +93,15 @@ fn what_rows_do_not_depend_on_may_change() {
 }
 
 #[test]
+fn an_aggregate_keeps_its_store_when_its_function_learns_to_fail() {
+    let log = after(&topology(|words| drop(words.reduce("words", |_, last| last))));
+    let last = |_, last| Ok::<String, String>(last);
+    run(&log, &topology(|words| drop(words.try_reduce("words", last))), Some(1));
+    let log = after(&topology(|words| drop(words.windowed_by(tumbling(60)).reduce("words", |_, last| last))));
+    run(&log, &topology(|words| drop(words.windowed_by(tumbling(60)).try_reduce("words", last))), Some(1));
+}
+
+#[test]
 fn values_are_not_read_by_another_codec() {
     let last = |store: Materialized<String, String>| topology(|words| drop(words.reduce(store, |_, last| last)));
     let log = after(&last("words".into()));

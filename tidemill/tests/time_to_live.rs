@@ -286,10 +286,12 @@ fn times_that_cannot_be_are_refused() {
     let grouped = builder.stream::<String, i64>("in").group_by_key();
     grouped.windowed_by(windows).count(short("windowed"));
     grouped.count(Materialized::named("none").time_to_live(Duration::ZERO));
+    grouped.count(Materialized::named("idle").idle_after(Duration::from_secs(1)));
     builder.global_table::<String, i64>("users", short("names"));
     let problems = builder.build().expect_err("it is refused");
     let expected = [
         "global store 'names' cannot have a time to live: its topic decides",
+        "store 'idle' has an idle time, but no time to live that it could move",
         "store 'windowed' has windows or versions: set their retention, not a time to live",
         "the time to live of store 'none' must be at least 1 ms",
     ];

@@ -424,7 +424,7 @@ pub(super) fn add_store<K: 'static, V: 'static>(
     let (spec, rows) = spec_of(materialized, kind);
     let name = spec.name.clone();
     let graph = &mut graph.borrow_mut().graph;
-    graph.add_store(spec, rows, materialized.live_ms);
+    graph.add_store(spec, rows, materialized.lifetime());
     graph.problems.extend(problem_with_options(materialized, kind));
     name
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     graph::{Edge, LATE_PORT, MAIN_PORT, NodeId, NodeKind},
     operators::{
-        BuildNode, Cogroup, KeyedAggregate, KeyedInput, LeftInput, RightInput, SessionAggregate, SessionInput,
+        BuildNode, Cogroup, Folded, KeyedAggregate, KeyedInput, LeftInput, RightInput, SessionAggregate, SessionInput,
         SlidingAggregate, SlidingInput, WindowAggregate, WindowInput,
     },
     record::Data,
@@ -200,21 +200,30 @@ pub struct CogroupedKStream<K, A> {
 }
 
 impl<K: Data, A: Data> CogroupedKStream<K, A> {
-    pub(super) fn new<V: Data>(
+    pub(super) fn new<V: Data, R: Folded + 'static>(
         grouped: &KGroupedStream<K, V>,
-        aggregator: impl Fn(&K, V, &mut A) + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, &mut A) -> R + Send + Sync + 'static,
     ) -> Self {
         Self { graph: grouped.stream.graph.clone(), inputs: Vec::new(), types: std::marker::PhantomData }
-            .cogroup(grouped, aggregator)
+            .and(grouped, aggregator)
     }
 
     /// Adds a stream and the function that adds its values to the aggregate (`CogroupedKStream.cogroup` in Kafka
     /// Streams). All streams must come from one builder and have the same number of partitions. See the example of
     /// [`CogroupedKStream`].
     pub fn cogroup<V: Data>(
-        mut self,
+        self,
         grouped: &KGroupedStream<K, V>,
         aggregator: impl Fn(&K, V, &mut A) + Send + Sync + 'static,
+    ) -> Self {
+        self.and(grouped, aggregator)
+    }
+
+    /// Adds a stream and a function that may fail.
+    pub(super) fn and<V: Data, R: Folded + 'static>(
+        mut self,
+        grouped: &KGroupedStream<K, V>,
+        aggregator: impl Fn(&K, V, &mut A) -> R + Send + Sync + 'static,
     ) -> Self {
         let (stream, aggregator) = (grouped.stream.clone(), Arc::new(aggregator));
         if !meets(&self.graph, &stream.graph, "cogroup") {

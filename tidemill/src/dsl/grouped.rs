@@ -204,9 +204,9 @@ pub(super) fn reducer<K, V>(reduce: impl Fn(V, V) -> V) -> impl Fn(&K, V, &mut O
 }
 
 /// Turns initializer and aggregator into a fold over an aggregate that may not exist yet.
-pub(super) fn aggregate<K, V, A>(
+pub(super) fn aggregate<K, V, A, R>(
     initializer: impl Fn() -> A,
-    aggregator: impl Fn(&K, V, &mut A),
-) -> impl Fn(&K, V, &mut Option<A>) {
+    aggregator: impl Fn(&K, V, &mut A) -> R,
+) -> impl Fn(&K, V, &mut Option<A>) -> R {
     move |key, value, slot| aggregator(key, value, slot.get_or_insert_with(&initializer))
 }

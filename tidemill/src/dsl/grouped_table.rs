@@ -1,7 +1,13 @@
 //! Count, reduce and aggregate over a grouped table.
 
+use std::convert::Infallible;
+
 use super::{KGroupedStream, KStream, KTable, Materialized};
-use crate::{record::Data, table::Change};
+use crate::{
+    operators::{Failure, Folded},
+    record::Data,
+    table::Change,
+};
 
 /// A table whose values are grouped by another key (`KGroupedTable` in Kafka Streams). [`KTable::group_by`] returns it.
 ///
@@ -54,17 +60,8 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
         adder: impl Fn(V, V) -> V + Send + Sync + 'static,
         subtractor: impl Fn(V, V) -> V + Send + Sync + 'static,
     ) -> KTable<K, V> {
-        self.fold("table-reduce", materialized, move |_, change, slot| {
-            if let Some(old) = change.old {
-                *slot = slot.take().map(|all| subtractor(all, old));
-            }
-            if let Some(new) = change.new {
-                *slot = Some(match slot.take() {
-                    Some(all) => adder(all, new),
-                    None => new,
-                });
-            }
-        })
+        let add = move |all, value| Ok::<_, Infallible>(adder(all, value));
+        self.reduce_by("table-reduce", materialized.into(), add, move |all, value| Ok(subtractor(all, value)))
     }
 
     /// Folds the values of each group into an aggregate (`KGroupedTable.aggregate` in Kafka Streams). `adder` adds a new
@@ -96,21 +93,62 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
         adder: impl Fn(&K, V, &mut A) + Send + Sync + 'static,
         subtractor: impl Fn(&K, V, &mut A) + Send + Sync + 'static,
     ) -> KTable<K, A> {
-        self.fold("table-aggregate", materialized, move |key, change, slot| {
-            if let (Some(old), Some(aggregate)) = (change.old, slot.as_mut()) {
-                subtractor(key, old, aggregate);
+        let add = move |key: &K, value, aggregate: &mut A| {
+            adder(key, value, aggregate);
+            Ok::<_, Infallible>(())
+        };
+        let subtract = move |key: &K, value, aggregate: &mut A| {
+            subtractor(key, value, aggregate);
+            Ok(())
+        };
+        self.aggregate_by("table-aggregate", materialized.into(), initializer, add, subtract)
+    }
+
+    pub(super) fn reduce_by<E: Into<Box<Failure>> + 'static>(
+        &self,
+        label: &'static str,
+        materialized: Materialized<K, V>,
+        adder: impl Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
+        subtractor: impl Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
+    ) -> KTable<K, V> {
+        self.fold(label, materialized, move |_, change, slot| -> Result<(), E> {
+            if let Some(old) = change.old {
+                *slot = slot.take().map(|all| subtractor(all, old)).transpose()?;
             }
             if let Some(new) = change.new {
-                adder(key, new, slot.get_or_insert_with(&initializer));
+                *slot = Some(match slot.take() {
+                    Some(all) => adder(all, new)?,
+                    None => new,
+                });
+            }
+            Ok(())
+        })
+    }
+
+    pub(super) fn aggregate_by<A: Data, E: Into<Box<Failure>> + 'static>(
+        &self,
+        label: &'static str,
+        materialized: Materialized<K, A>,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        adder: impl Fn(&K, V, &mut A) -> Result<(), E> + Send + Sync + 'static,
+        subtractor: impl Fn(&K, V, &mut A) -> Result<(), E> + Send + Sync + 'static,
+    ) -> KTable<K, A> {
+        self.fold(label, materialized, move |key, change, slot| -> Result<(), E> {
+            if let (Some(old), Some(aggregate)) = (change.old, slot.as_mut()) {
+                subtractor(key, old, aggregate)?;
+            }
+            match change.new {
+                Some(new) => adder(key, new, slot.get_or_insert_with(&initializer)),
+                None => Ok(()),
             }
         })
     }
 
-    fn fold<A: Data>(
+    fn fold<A: Data, R: Folded + 'static>(
         &self,
         label: &'static str,
         materialized: impl Into<Materialized<K, A>>,
-        fold: impl Fn(&K, Change<V>, &mut Option<A>) + Send + Sync + 'static,
+        fold: impl Fn(&K, Change<V>, &mut Option<A>) -> R + Send + Sync + 'static,
     ) -> KTable<K, A> {
         KGroupedStream::new(self.changes.clone()).fold(label, materialized, fold)
     }

@@ -6,7 +6,7 @@ use tidemill_state::{Codec, Coded};
 
 use crate::{
     clock::millis,
-    graph::{StoreKind, TopicConfig},
+    graph::{Lifetime, StoreKind, TopicConfig},
 };
 
 /// The default bound of a cache that merges updates.
@@ -46,6 +46,8 @@ pub struct Materialized<K, V> {
     pub(crate) live_ms: Option<i64>,
     /// How long versions are kept, if the store keeps versions.
     pub(crate) history_ms: Option<i64>,
+    /// The silence after which the rows' time goes on.
+    pub(crate) idle_ms: Option<i64>,
 }
 
 impl<K, V> Materialized<K, V> {
@@ -66,6 +68,7 @@ impl<K, V> Materialized<K, V> {
             cache_max_bytes: None,
             live_ms: None,
             history_ms: None,
+            idle_ms: None,
         }
     }
 
@@ -134,8 +137,13 @@ impl<K, V> Materialized<K, V> {
     ///
     /// Time is the stream time of the task: the highest timestamp of its records. A row's age counts from the row's
     /// timestamp. A record first moves the time, so it sees no row that is older. If many rows expire at once, they are
-    /// deleted in parts over several turns, and the record waits. A task without records expires nothing, however long it
-    /// is silent: `idle_after` of windows does not move this time.
+    /// deleted in parts over several turns, and the record waits.
+    ///
+    /// So the row of a silent key expires with the records of the other keys in its task. If the whole task is silent,
+    /// its rows stay until its next record, however long that takes, unless [`idle_after`](Self::idle_after) lets time go
+    /// on. `idle_after` of windows does not move this time. A store of windows or sessions has a
+    /// [`retention`](Self::retention) instead, and a versioned store keeps its history: a time to live for them is an
+    /// error of the topology.
     ///
     /// The changelog gets a tombstone for each expired row, and the steps behind a table get one, too: a count of a
     /// group, for example, loses what expired in it. The tombstone's timestamp is the time at which the row expired. If
@@ -165,6 +173,33 @@ impl<K, V> Materialized<K, V> {
     /// ```
     pub fn time_to_live(self, live: std::time::Duration) -> Self {
         Self { live_ms: Some(millis(live)), ..self }
+    }
+
+    /// Lets the rows of a store with a [`time_to_live`](Self::time_to_live) also expire while all inputs of the task are
+    /// silent. After the silence `idle`, the time of these rows is the stream time plus the silence.
+    /// [`EmitStrategy::idle_after`](crate::EmitStrategy::idle_after) describes how silence counts, also below a
+    /// repartition topic. Without this method, only records let rows expire.
+    ///
+    /// The next record has its own time again, so no row expires because of a silence that is over. A silence counts from
+    /// zero after a restart. What expired in it stays deleted.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::Materialized;
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let visits = Materialized::named("visits").time_to_live(Duration::from_mins(30)).idle_after(Duration::from_mins(1));
+    /// builder.stream::<u64, String>("views").group_by_key().count(visits).to_stream().to("counts");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, String>("views").pipe(7, "/".into(), 0)?;
+    /// driver.advance_wall_clock(Duration::from_mins(30))?;
+    /// let counts = driver.output::<u64, Option<i64>>("counts").read()?;
+    /// assert_eq!(counts, [(7, Some(1), 0), (7, None, 1_800_000)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn idle_after(self, idle: std::time::Duration) -> Self {
+        Self { idle_ms: Some(millis(idle)), ..self }
     }
 
     /// Keeps the versions of each key (`Materialized.as` with `Stores.persistentVersionedKeyValueStore` in Kafka Streams,
@@ -213,6 +248,11 @@ impl<K, V> Materialized<K, V> {
             Some(history_retention_ms) => StoreKind::Versioned { history_retention_ms },
             None => StoreKind::KeyValue,
         }
+    }
+
+    /// The time to live and its idle time, as the graph takes them.
+    pub(crate) fn lifetime(&self) -> Lifetime {
+        Lifetime { live_ms: self.live_ms, idle_after_ms: self.idle_ms }
     }
 
     /// Keeps windows for `retention`, for queries (`Materialized.withRetention` in Kafka Streams). It is stream time,

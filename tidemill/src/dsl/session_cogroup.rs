@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     graph::NodeKind,
-    operators::{BuildNode, Merger, SessionInitializer},
+    operators::{BuildNode, Failure, Merger, SessionInitializer},
     record::Data,
     windows::{EmitStrategy, SessionWindows, Windowed},
 };
@@ -69,9 +69,18 @@ impl<K: Data, A: Data> SessionWindowedCogroupedKStream<K, A> {
         initializer: impl Fn() -> A + Send + Sync + 'static,
         merger: impl Fn(&K, A, A) -> A + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, A> {
+        self.fold(materialized.into(), initializer, move |key, one, other| Ok(merger(key, one, other)))
+    }
+
+    pub(super) fn fold(
+        self,
+        materialized: Materialized<K, A>,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        merger: impl Fn(&K, A, A) -> Result<A, Box<Failure>> + Send + Sync + 'static,
+    ) -> KTable<Windowed<K>, A> {
         let Self { cogrouped, windows, emit } = self;
         let graph = cogrouped.graph.clone();
-        let rows = SessionRows::new(&graph, windows, materialized.into());
+        let rows = SessionRows::new(&graph, windows, materialized);
         let (node_rows, initializer) = (rows.clone(), Arc::new(initializer));
         let of_inputs = initializer.clone();
         let first: SessionInitializer<A> = Arc::new(move || Some(initializer()));

@@ -13,7 +13,9 @@ use super::{
 };
 use crate::{
     graph::{LATE_PORT, MAIN_PORT},
-    operators::{BuildNode, Merger, SessionCollect, SessionElements, SessionInitializer, SessionInput},
+    operators::{
+        BuildNode, Failure, Folded, Merger, SessionCollect, SessionElements, SessionInitializer, SessionInput,
+    },
     record::Data,
     windows::{EmitStrategy, SessionWindows, Windowed},
 };
@@ -118,7 +120,7 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
     /// [`SessionWindowedKStream`].
     pub fn count(self, materialized: impl Into<Materialized<K, i64>>) -> KTable<Windowed<K>, i64> {
         let count = |_: &K, _, count: &mut Option<i64>| *count = Some(count.unwrap_or(0) + 1);
-        self.fold("session-count", materialized, || None, count, |_, one, other| one + other)
+        self.fold("session-count", materialized, || None, count, |_, one, other| Ok(one + other))
     }
 
     /// Combines the values of each session, two values at a time (`SessionWindowedKStream.reduce` in Kafka Streams).
@@ -146,7 +148,7 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
         let reduce = Arc::new(reduce);
         let merge = reduce.clone();
         let add = reducer(move |result, value| reduce(result, value));
-        self.fold("session-reduce", materialized, || None, add, move |_, one, other| merge(one, other))
+        self.fold("session-reduce", materialized, || None, add, move |_, one, other| Ok(merge(one, other)))
     }
 
     /// Folds the values of each session into an aggregate (`SessionWindowedKStream.aggregate` in Kafka Streams).
@@ -183,7 +185,13 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
         let initializer = Arc::new(initializer);
         let first = initializer.clone();
         let add = aggregate(move || initializer(), aggregator);
-        self.fold("session-aggregate", materialized, move || Some(first()), add, merger)
+        self.fold(
+            "session-aggregate",
+            materialized,
+            move || Some(first()),
+            add,
+            move |key, one, other| Ok(merger(key, one, other)),
+        )
     }
 
     /// Collects the values of each session. The list is emitted when the session closes. It is ordered by timestamp;
@@ -225,13 +233,13 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
         KStream::new(self.stream.graph.clone(), node)
     }
 
-    fn fold<A: Data>(
+    pub(super) fn fold<A: Data, R: Folded + 'static>(
         self,
         label: &'static str,
         materialized: impl Into<Materialized<K, A>>,
         initializer: impl Fn() -> Option<A> + Send + Sync + 'static,
-        aggregator: impl Fn(&K, V, &mut Option<A>) + Send + Sync + 'static,
-        merger: impl Fn(&K, A, A) -> A + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, &mut Option<A>) -> R + Send + Sync + 'static,
+        merger: impl Fn(&K, A, A) -> Result<A, Box<Failure>> + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, A> {
         let rows = SessionRows::new(&self.stream.graph, self.windows, materialized.into());
         let (node_rows, fold) = (rows.clone(), Arc::new(aggregator));

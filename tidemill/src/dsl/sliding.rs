@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     graph::LATE_PORT,
-    operators::{BuildNode, SlidingInput},
+    operators::{BuildNode, Folded, SlidingInput},
     record::Data,
     windows::{SlidingWindows, Windowed},
 };
@@ -100,11 +100,11 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V, SlidingWindows> {
         self.fold("sliding-aggregate", materialized, aggregate(initializer, aggregator))
     }
 
-    fn fold<A: Data>(
+    pub(super) fn fold<A: Data, R: Folded + 'static>(
         self,
         label: &'static str,
         materialized: impl Into<Materialized<K, A>>,
-        fold: impl Fn(&K, V, &mut Option<A>) + Send + Sync + 'static,
+        fold: impl Fn(&K, V, &mut Option<A>) -> R + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, A> {
         let rows = WindowRows::sliding(&self.stream.graph, self.windows, materialized.into());
         let (node_rows, fold) = (rows.clone(), Arc::new(fold));

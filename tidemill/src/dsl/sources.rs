@@ -70,8 +70,8 @@ impl StreamsBuilder {
     /// Streams). The pattern is a regular expression of the crate `regex` and must match the whole name. With
     /// [`Consumed`], the pattern stands in the place of the topic.
     ///
-    /// At least one topic must match when the application starts. Topics that are created or deleted later are taken up
-    /// within [`metadata_max_age`](crate::StreamsConfig::metadata_max_age). Internal topics of the application and of
+    /// If no topic matches when the application starts, a warning says so, and the stream waits until one appears. Topics
+    /// that are created or deleted later are taken up within [`metadata_max_age`](crate::StreamsConfig::metadata_max_age). Internal topics of the application and of
     /// the log never match. With steps that have state, a new topic needs as many partitions as the others; if it has
     /// another number, a warning says so and it is not read.
     ///

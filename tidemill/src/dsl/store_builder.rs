@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     clock::millis,
-    graph::{Graph, RowKeys, StoreKind, StoreSpec},
+    graph::{Graph, Lifetime, RowKeys, StoreKind, StoreSpec},
 };
 
 /// A store to be added to a topology (`StoreBuilder` in Kafka Streams, which `Stores` makes). The functions name the
@@ -43,7 +43,7 @@ use crate::{
 pub struct StoreBuilder {
     pub(super) spec: StoreSpec,
     rows: RowKeys,
-    live_ms: Option<i64>,
+    lifetime: Lifetime,
     problem: Option<String>,
 }
 
@@ -92,12 +92,12 @@ impl StoreBuilder {
     fn of<K: 'static, V: 'static>(materialized: &Materialized<K, V>, kind: StoreKind) -> Self {
         let (spec, rows) = spec_of(materialized, kind);
         let problem = problem_with_options(materialized, kind);
-        Self { spec, rows, live_ms: materialized.live_ms, problem }
+        Self { spec, rows, lifetime: materialized.lifetime(), problem }
     }
 
     /// Adds the store, unless an equal one was added before.
     pub(super) fn share(self, graph: &mut Graph) {
         graph.problems.extend(self.problem);
-        graph.share_store(self.spec, self.rows, self.live_ms);
+        graph.share_store(self.spec, self.rows, self.lifetime);
     }
 }

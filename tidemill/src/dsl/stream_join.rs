@@ -14,7 +14,9 @@ use super::{
 use crate::{
     error::TaskError,
     graph::{MAIN_PORT, NodeId, RowKeys, StoreKind, StoreName},
-    operators::{Assembly, BuildNode, JoinBase, JoinLeft, JoinRight, JoinSide, JoinTime, Joiner, StreamJoin},
+    operators::{
+        Assembly, BuildNode, JoinBase, JoinLeft, JoinRight, JoinSide, JoinTime, Joiner, PairValue, StreamJoin,
+    },
     record::Data,
     windows::{JoinKind, JoinWindows},
 };
@@ -61,7 +63,7 @@ impl<K: Data, L: Data> KStream<K, L> {
         join: impl Fn(&K, &L, &R) -> V + Send + Sync + 'static,
     ) -> KStream<K, V> {
         self.join_streams(other, windows, joined.into(), JoinKind::Inner, move |key, left, right| {
-            Some(join(key, left?, right?))
+            Ok(left.zip(right).map(|(left, right)| join(key, left, right)))
         })
     }
 
@@ -104,7 +106,7 @@ impl<K: Data, L: Data> KStream<K, L> {
         join: impl Fn(&K, &L, Option<&R>) -> V + Send + Sync + 'static,
     ) -> KStream<K, V> {
         self.join_streams(other, windows, joined.into(), JoinKind::Left, move |key, left, right| {
-            Some(join(key, left?, right))
+            Ok(left.map(|left| join(key, left, right)))
         })
     }
 
@@ -137,17 +139,17 @@ impl<K: Data, L: Data> KStream<K, L> {
         join: impl Fn(&K, Option<&L>, Option<&R>) -> V + Send + Sync + 'static,
     ) -> KStream<K, V> {
         self.join_streams(other, windows, joined.into(), JoinKind::Outer, move |key, left, right| {
-            Some(join(key, left, right))
+            Ok(Some(join(key, left, right)))
         })
     }
 
-    fn join_streams<R: Data, V: Data>(
+    pub(super) fn join_streams<R: Data, V: Data>(
         &self,
         other: &KStream<K, R>,
         windows: JoinWindows,
         joined: StreamJoined<K, L, R>,
         kind: JoinKind,
-        join: impl Fn(&K, Option<&L>, Option<&R>) -> Option<V> + Send + Sync + 'static,
+        join: impl Fn(&K, Option<&L>, Option<&R>) -> PairValue<V> + Send + Sync + 'static,
     ) -> KStream<K, V> {
         if !meets(&self.graph, &other.graph, "join of two streams") {
             return self.then(self.node, false);

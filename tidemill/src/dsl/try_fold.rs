@@ -2,7 +2,7 @@
 
 use tidemill_state::BoxError;
 
-use super::{KGroupedStream, KTable, Materialized, TimeWindowedKStream};
+use super::{KGroupedStream, KTable, Materialized, TimeWindowedKStream, grouped::aggregate};
 use crate::{operators::Failure, record::Data, windows::Windowed};
 
 impl<K: Data, V: Data> KGroupedStream<K, V> {
@@ -28,7 +28,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         materialized: impl Into<Materialized<K, V>>,
         reduce: impl Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
     ) -> KTable<K, V> {
-        self.fold("try-reduce", materialized, try_reducer(reduce))
+        self.fold("reduce", materialized, try_reducer(reduce))
     }
 
     /// As [`aggregate`](Self::aggregate), with an aggregator that may fail. An error goes to the
@@ -60,7 +60,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         initializer: impl Fn() -> A + Send + Sync + 'static,
         aggregator: impl Fn(&K, V, &mut A) -> Result<(), E> + Send + Sync + 'static,
     ) -> KTable<K, A> {
-        self.fold("try-aggregate", materialized, try_aggregate(initializer, aggregator))
+        self.fold("aggregate", materialized, aggregate(initializer, try_add(aggregator)))
     }
 }
 
@@ -89,7 +89,7 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         materialized: impl Into<Materialized<K, V>>,
         reduce: impl Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, V> {
-        self.fold("windowed-try-reduce", materialized, try_reducer(reduce))
+        self.fold("windowed-reduce", materialized, try_reducer(reduce))
     }
 
     /// As [`aggregate`](Self::aggregate), with an aggregator that may fail. An error goes to the
@@ -118,12 +118,12 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         initializer: impl Fn() -> A + Send + Sync + 'static,
         aggregator: impl Fn(&K, V, &mut A) -> Result<(), E> + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, A> {
-        self.fold("windowed-try-aggregate", materialized, try_aggregate(initializer, aggregator))
+        self.fold("windowed-aggregate", materialized, aggregate(initializer, try_add(aggregator)))
     }
 }
 
 /// Turns a reducer into a fold over an aggregate that may not exist yet.
-fn try_reducer<K, V, E: Into<BoxError>>(
+pub(super) fn try_reducer<K, V, E: Into<BoxError>>(
     reduce: impl Fn(V, V) -> Result<V, E>,
 ) -> impl Fn(&K, V, &mut Option<V>) -> Result<(), Box<Failure>> {
     move |_, value, slot| {
@@ -135,10 +135,9 @@ fn try_reducer<K, V, E: Into<BoxError>>(
     }
 }
 
-/// Turns initializer and aggregator into a fold over an aggregate that may not exist yet.
-fn try_aggregate<K, V, A, E: Into<BoxError>>(
-    initializer: impl Fn() -> A,
+/// Gives the error of an aggregator to the handlers.
+pub(super) fn try_add<K, V, A, E: Into<BoxError>>(
     aggregator: impl Fn(&K, V, &mut A) -> Result<(), E>,
-) -> impl Fn(&K, V, &mut Option<A>) -> Result<(), Box<Failure>> {
-    move |key, value, slot| aggregator(key, value, slot.get_or_insert_with(&initializer)).map_err(Failure::of_user)
+) -> impl Fn(&K, V, &mut A) -> Result<(), Box<Failure>> {
+    move |key, value, so_far| aggregator(key, value, so_far).map_err(Failure::of_user)
 }

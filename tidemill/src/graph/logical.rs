@@ -176,6 +176,22 @@ pub(crate) struct Idle {
     pub(crate) open_ms: i64,
 }
 
+/// What a user says of the time to live of a store's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Lifetime {
+    pub(crate) live_ms: Option<i64>,
+    pub(crate) idle_after_ms: Option<i64>,
+}
+
+/// When the rows of a store expire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Live {
+    /// A row expires this long after it was written.
+    pub(crate) live_ms: i64,
+    /// The silence of the task after which its time goes on. Without it, only records move the time.
+    pub(crate) idle_after_ms: Option<i64>,
+}
+
 /// What a step erases.
 #[derive(Debug, Clone)]
 pub(crate) struct Erasure {
@@ -199,8 +215,8 @@ pub(crate) const PROCESS: &str = "process";
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
     pub(crate) stores: BTreeMap<StoreName, StoreSpec>,
-    /// After which time without a write a row of a store expires.
-    pub(crate) times_to_live: BTreeMap<StoreName, i64>,
+    /// Stores whose rows expire.
+    pub(crate) times_to_live: BTreeMap<StoreName, Live>,
     /// Stores that each instance fills from a whole topic.
     pub(crate) globals: BTreeMap<StoreName, Global>,
     /// Nodes whose input topics must have equal partition counts, with the operator that requires this.
@@ -228,6 +244,8 @@ pub(crate) struct Graph {
     pub(crate) foreign_key_joins: BTreeMap<NodeId, Arc<str>>,
     /// The sources of answers of foreign-key joins. An answer goes to where its key came from, whatever chose that.
     pub(crate) foreign_key_answers: BTreeSet<NodeId>,
+    /// The sources of subscriptions to foreign keys. Their partitions are those of the right table.
+    pub(crate) foreign_key_subscriptions: BTreeSet<NodeId>,
     /// Problems that the DSL found. They are reported together with all others.
     pub(crate) problems: Vec<String>,
 }
@@ -254,6 +272,20 @@ impl Graph {
         }
     }
 
+    /// The idle time of an operator and of its stores.
+    pub(crate) fn idle_of(&self, node: NodeId) -> Option<Idle> {
+        let live = |store| {
+            let Live { live_ms, idle_after_ms } = self.times_to_live.get(store).copied()?;
+            Some(Idle { after_ms: idle_after_ms?, open_ms: live_ms })
+        };
+        let all = self.idles.get(&node).copied().into_iter().chain(self.node(node).stores.iter().filter_map(live));
+        let closed_ms = |idle: Idle| idle.after_ms.saturating_add(idle.open_ms);
+        all.reduce(|one, other| {
+            let after_ms = one.after_ms.min(other.after_ms);
+            Idle { after_ms, open_ms: closed_ms(one).max(closed_ms(other)) - after_ms }
+        })
+    }
+
     /// Lets a table's changes carry the value before the change.
     pub(crate) fn send_old_values(&mut self, table: NodeId) {
         if self.old_values.insert(table) {
@@ -276,14 +308,20 @@ impl Graph {
         !self.foreign_key_joins.contains_key(&table) && above.iter().all(|above| self.can_send_old_values(*above))
     }
 
-    pub(crate) fn add_store(&mut self, spec: StoreSpec, rows: RowKeys, live_ms: Option<i64>) {
+    pub(crate) fn add_store(&mut self, spec: StoreSpec, rows: RowKeys, lifetime: Lifetime) {
         let name = spec.name.clone();
+        let Lifetime { live_ms, idle_after_ms } = lifetime;
         match live_ms {
             Some(0) => self.problems.push(format!("the time to live of store '{name}' must be at least 1 ms")),
-            Some(live_ms) if spec.kind == StoreKind::KeyValue => drop(self.times_to_live.insert(name.clone(), live_ms)),
+            Some(live_ms) if spec.kind == StoreKind::KeyValue => {
+                self.times_to_live.insert(name.clone(), Live { live_ms, idle_after_ms });
+            }
             Some(_) => self
                 .problems
                 .push(format!("store '{name}' has windows or versions: set their retention, not a time to live")),
+            None if idle_after_ms.is_some() => {
+                self.problems.push(format!("store '{name}' has an idle time, but no time to live that it could move"))
+            }
             None => {}
         }
         self.row_keys.insert(name.clone(), rows);
@@ -293,10 +331,13 @@ impl Graph {
     }
 
     /// Adds a store, unless an equal one was added before.
-    pub(crate) fn share_store(&mut self, spec: StoreSpec, rows: RowKeys, live_ms: Option<i64>) {
-        let known_ms = self.times_to_live.get(&spec.name).copied();
-        if self.stores.get(&spec.name) != Some(&spec) || known_ms != live_ms {
-            self.add_store(spec, rows, live_ms);
+    pub(crate) fn share_store(&mut self, spec: StoreSpec, rows: RowKeys, lifetime: Lifetime) {
+        let known = self.times_to_live.get(&spec.name).map_or_else(Lifetime::default, |live| Lifetime {
+            live_ms: Some(live.live_ms),
+            idle_after_ms: live.idle_after_ms,
+        });
+        if self.stores.get(&spec.name) != Some(&spec) || known != lifetime {
+            self.add_store(spec, rows, lifetime);
         }
     }
 

@@ -16,7 +16,7 @@ pub(crate) use crate::names::{NodeId, NodeName, StoreName};
 pub(crate) use changelogs::TopicConfig;
 pub(crate) use globals::Global;
 pub(crate) use logical::{
-    DEAD_LETTER_PORT, ERASE, Erasure, Graph, LATE_PORT, MAIN_PORT, PROCESS, Port, TABLE_CACHE, TopicRef,
+    DEAD_LETTER_PORT, ERASE, Erasure, Graph, LATE_PORT, Lifetime, Live, MAIN_PORT, PROCESS, Port, TABLE_CACHE, TopicRef,
 };
 pub use logical::{Edge, Node, NodeKind, StoreKind, StoreSpec};
 pub(crate) use row_keys::{Content, RowKeys};

@@ -16,13 +16,21 @@ impl Graph {
             let by_key = nodes.find(|node| {
                 let is_input = node.kind.is_source() && !matches!(node.kind, NodeKind::ResponseSource(_));
                 let is_alike = self.own_partitioners.contains(&node.id) || self.foreign_key_answers.contains(&node.id);
-                is_input && !is_alike
+                // Who gives a foreign-key join a partitioner says that the topic of the right table has it.
+                let is_told = self.foreign_key_subscriptions.contains(own)
+                    && !matches!(node.kind, NodeKind::RepartitionSource(_));
+                is_input && !is_alike && !is_told
             });
             if let Some(other) = by_key {
+                let remedy = if self.foreign_key_subscriptions.contains(&other.id) {
+                    "give the join the same one with TableJoined::with_other_partitioner".to_owned()
+                } else {
+                    format!("repartition '{}' with the same one", other.name)
+                };
                 let (own, other, stateful) = (&self.node(*own).name, &other.name, &stateful.name);
                 problems.push(format!(
                     "'{stateful}' needs '{own}' and '{other}' to be partitioned in the same way, but only '{own}' has a \
-                     partitioner of its own: repartition '{other}' with the same one"
+                     partitioner of its own: {remedy}"
                 ));
             }
         }

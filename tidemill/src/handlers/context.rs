@@ -3,6 +3,7 @@
 use std::{error::Error, fmt};
 
 use bytes::Bytes;
+use tidemill_state::{Codec as _, CodecError, Coded};
 
 use crate::{error::Position, names::TaskId, transport::Headers};
 
@@ -39,6 +40,10 @@ impl fmt::Display for ErrorOrigin {
 
 /// The input record of a task that an error is about, as it came from the log. See the example of [`ErrorHandler`].
 ///
+/// [`key_as`](Self::key_as) and [`value_as`](Self::value_as) decode it. It is the record of the source, also if a later
+/// operator failed: that operator's function has consumed what it got, and its error can carry what matters. Kafka
+/// Streams also passes the record of the failing operator, without its types.
+///
 /// [`ErrorHandler`]: crate::ErrorHandler
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorRecord {
@@ -52,6 +57,49 @@ pub struct ErrorRecord {
     pub value: Option<Bytes>,
     /// Its headers.
     pub headers: Headers,
+}
+
+impl ErrorRecord {
+    /// The key, decoded by the default codec of its type. For another codec, use [`Codec::decode`](tidemill_state::Codec::decode) with the bytes.
+    ///
+    /// ```
+    /// # use tidemill::{ErrorHandler, ErrorHandlerResponse, StreamsConfig, testing::DriverOptions};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let refuse = |cents: i64| if cents < 1_000 { Ok(cents) } else { Err("too much") };
+    /// builder.stream::<u64, i64>("orders").try_map_values(refuse).to("accepted");
+    ///
+    /// // Orders of tests have the number 0. Other large ones are for somebody to look at.
+    /// let handler = ErrorHandler::new(|failed| match failed.record.map(|record| (record.key_as(), record.value_as())) {
+    ///     Some((Ok(0_u64), _)) => ErrorHandlerResponse::Continue,
+    ///     Some((_, Ok(1_000..=9_999_i64))) => ErrorHandlerResponse::DeadLetter("large".into()),
+    ///     _ => ErrorHandlerResponse::Fail,
+    /// });
+    /// let config = StreamsConfig {
+    ///     processing_handler: handler.dead_letters_to("large").into(),
+    ///     ..StreamsConfig::new("test")
+    /// };
+    /// let driver = TopologyTestDriver::with(&builder.build()?, DriverOptions { config, ..DriverOptions::default() })?;
+    /// let orders = driver.input::<u64, i64>("orders");
+    /// orders.pipe_all([(0, 50_000, 0), (1, 2_500, 1), (2, 250, 2)])?;
+    /// assert_eq!(driver.output::<u64, i64>("accepted").read()?, [(2, 250, 2)]);
+    /// assert_eq!(driver.output::<u64, i64>("large").read()?, [(1, 2_500, 1)]);
+    /// assert!(orders.pipe(3, 50_000, 3).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn key_as<K: Coded>(&self) -> Result<K, CodecError> {
+        decoded(self.key.as_ref())
+    }
+
+    /// The value, decoded by the default codec of its type. See the example of [`key_as`](Self::key_as).
+    pub fn value_as<V: Coded>(&self) -> Result<V, CodecError> {
+        decoded(self.value.as_ref())
+    }
+}
+
+fn decoded<T: Coded>(bytes: Option<&Bytes>) -> Result<T, CodecError> {
+    let codec = T::Codec::default();
+    bytes.map_or_else(|| codec.decode_null(), |bytes| codec.decode(bytes.clone()))
 }
 
 /// An error, and what it is about (`ErrorHandlerContext` in Kafka Streams, KIP-1033). See the example of

@@ -248,10 +248,10 @@ impl<'a> Assembly<'a> {
         key: &Arc<dyn Codec<K>>,
         value: &Arc<dyn Codec<V>>,
     ) -> Result<(), TaskError> {
-        if let Some(live_ms) = self.parts.graph.times_to_live.get(store).copied() {
+        if let Some(live) = self.parts.graph.times_to_live.get(store).copied() {
             let (rows, next) = (self.key_value_store(store), self.next(table, MAIN_PORT)?);
             let old = self.sends_old(table).then(|| value.clone());
-            let live = TimeToLive::of_table(rows, live_ms, table, key.clone(), old, next);
+            let live = TimeToLive::of_table(rows, live, table, key.clone(), old, next);
             self.times_to_live.insert(store.clone(), live);
         }
         Ok(())
@@ -260,10 +260,10 @@ impl<'a> Assembly<'a> {
     /// The times to live of all stores of the task.
     pub(crate) fn take_times_to_live(&mut self) -> Vec<TimeToLive> {
         let mut all = std::mem::take(&mut self.times_to_live);
-        for (name, live_ms) in &self.parts.graph.times_to_live {
+        for (name, live) in &self.parts.graph.times_to_live {
             if let Some(StoreHandle::KeyValue(store)) = self.parts.stores.get(name) {
                 // A store that only processors use.
-                all.entry(name.clone()).or_insert_with(|| TimeToLive::new(store.clone(), *live_ms));
+                all.entry(name.clone()).or_insert_with(|| TimeToLive::new(store.clone(), *live));
             }
         }
         all.into_values().collect()

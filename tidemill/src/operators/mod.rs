@@ -65,7 +65,7 @@ pub use erase::Erased;
 pub(crate) use erase::{Erase, ErasedStore};
 pub(crate) use event_time::{InvalidTime, check_event_time, event_time};
 pub(crate) use foreign_key::{
-    Answer, AnswerCodec, ForeignChange, ForeignKeyJoin, SUBSCRIPTION_PORT, SUBSCRIPTION_ROW, Subscribe,
+    Answer, AnswerCodec, ForeignChange, ForeignKeyJoin, SUBSCRIPTION_PORT, SUBSCRIPTION_ROW, Subscribe, Subscription,
     SubscriptionCodec, Subscriptions,
 };
 pub(crate) use global_join::GlobalJoin;
@@ -87,7 +87,7 @@ pub(crate) use sliding_aggregate::{SlidingAggregate, SlidingInput};
 pub(crate) use sliding_starts::SlidingStarts;
 pub(crate) use source::{Head, Source, SourceQueue};
 pub(crate) use stateless::{DropNullKeys, Filter, FlatMap, Map, Merge, Peek};
-pub(crate) use stream_join::{JoinBase, JoinLeft, JoinRight, JoinSide, Joiner, StreamJoin};
+pub(crate) use stream_join::{JoinBase, JoinLeft, JoinRight, JoinSide, Joiner, PairValue, StreamJoin};
 pub(crate) use stream_time::saved_time;
 pub(crate) use suppress::{Rule as SuppressRule, Suppress, SuppressedView, UPDATE};
 pub(crate) use table::{KeepTable, StreamTableJoin};

@@ -4,7 +4,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use tidemill_state::{Codec, Row, SessionKey};
 
-use super::{Lifecycle, Next, Outcome, Receive, Sessions, TaskContext, sessions::Found};
+use super::{Failure, Folded, Lifecycle, Next, Outcome, Receive, Sessions, TaskContext, sessions::Found};
 use crate::{
     record::{Data, Record},
     table::Change,
@@ -15,7 +15,7 @@ use crate::{
 pub(crate) type SessionInitializer<A> = Arc<dyn Fn() -> Option<A> + Send + Sync>;
 
 /// Makes one aggregate of two: that of earlier sessions, and that of the next session.
-pub(crate) type Merger<K, A> = Arc<dyn Fn(&K, A, A) -> A + Send + Sync>;
+pub(crate) type Merger<K, A> = Arc<dyn Fn(&K, A, A) -> Result<A, Box<Failure>> + Send + Sync>;
 
 /// The parts that the inputs of one aggregation of sessions share.
 pub(crate) struct SessionAggregate<K, A> {
@@ -30,7 +30,13 @@ pub(crate) struct SessionAggregate<K, A> {
 
 impl<K: Data, A: Data> SessionAggregate<K, A> {
     /// Adds a record with `add` to its session.
-    fn update(&self, ctx: &mut TaskContext, key: K, found: &Found, add: impl FnOnce(&K, &mut Option<A>)) -> Outcome {
+    fn update<R: Folded>(
+        &self,
+        ctx: &mut TaskContext,
+        key: K,
+        found: &Found,
+        add: impl FnOnce(&K, &mut Option<A>) -> R,
+    ) -> Outcome {
         let mut absorbed = Vec::with_capacity(found.absorbed.len());
         for (session, row) in &found.absorbed {
             absorbed.push((session, self.value.decode(row.value.clone())?));
@@ -39,11 +45,11 @@ impl<K: Data, A: Data> SessionAggregate<K, A> {
         for (_, stored) in &absorbed {
             let stored = stored.clone();
             aggregate = Some(match aggregate {
-                Some(aggregate) => (self.merger)(&key, aggregate, stored),
+                Some(aggregate) => (self.merger)(&key, aggregate, stored)?,
                 None => stored,
             });
         }
-        add(&key, &mut aggregate);
+        add(&key, &mut aggregate).outcome()?;
         // A null aggregate has no row: the next record begins a new session.
         let aggregate = aggregate.filter(|aggregate| !self.value.is_null(aggregate));
         let encoded = aggregate.as_ref().map(|aggregate| self.value.encode(aggregate)).transpose()?.flatten();
@@ -105,7 +111,10 @@ pub(crate) struct SessionInput<K, V, A, F> {
     pub(crate) late: Next<K, V>,
 }
 
-impl<K: Data, V: Data, A: Data, F: Fn(&K, V, &mut Option<A>)> Receive<K, V> for SessionInput<K, V, A, F> {
+impl<K: Data, V: Data, A: Data, F, R: Folded> Receive<K, V> for SessionInput<K, V, A, F>
+where
+    F: Fn(&K, V, &mut Option<A>) -> R,
+{
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let core = &mut *self.core.borrow_mut();
         if let Some((Record { key, value, .. }, found)) = core.sessions.find(ctx, record, &self.late)? {

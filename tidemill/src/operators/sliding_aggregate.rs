@@ -8,7 +8,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use tidemill_state::{ByteWindowStore, Codec, Direction, Row, StoreError, WindowWalk};
 
-use super::{DropReason, Failure, Next, OpenWindows, Outcome, Receive, SlidingStarts, TaskContext, WindowTime};
+use super::{DropReason, Failure, Folded, Next, OpenWindows, Outcome, Receive, SlidingStarts, TaskContext, WindowTime};
 use crate::{
     record::{Data, Record},
     table::Change,
@@ -63,7 +63,11 @@ impl<K: Data, A: Data> SlidingAggregate<K, A> {
     }
 
     /// Adds a record that is not earlier than the time difference.
-    fn add<F: Fn(&mut Option<A>)>(&mut self, ctx: &mut TaskContext, record: &mut Arrival<'_, K, F>) -> Outcome {
+    fn add<R: Folded, F: Fn(&mut Option<A>) -> R>(
+        &mut self,
+        ctx: &mut TaskContext,
+        record: &mut Arrival<'_, K, F>,
+    ) -> Outcome {
         let (timestamp, difference_ms) = (record.timestamp, self.difference_ms);
         let right = timestamp + 1;
         let (mut right_exists, mut left_exists) = (false, false);
@@ -122,7 +126,11 @@ impl<K: Data, A: Data> SlidingAggregate<K, A> {
 
     /// Adds a record that is earlier than the time difference. The window that ends with it would start below 0, so that
     /// all such records share the first window.
-    fn add_early<F: Fn(&mut Option<A>)>(&mut self, ctx: &mut TaskContext, record: &mut Arrival<'_, K, F>) -> Outcome {
+    fn add_early<R: Folded, F: Fn(&mut Option<A>) -> R>(
+        &mut self,
+        ctx: &mut TaskContext,
+        record: &mut Arrival<'_, K, F>,
+    ) -> Outcome {
         let timestamp = record.timestamp;
         let mut right_exists = false;
         let (mut later, mut first, mut previous_ms) = (None, None, None);
@@ -168,7 +176,7 @@ impl<K: Data, A: Data> SlidingAggregate<K, A> {
 
     /// Adds the record to a window that holds `held` so far. A window that is not known yet has no old value, whatever it
     /// holds.
-    fn update<F: Fn(&mut Option<A>)>(
+    fn update<R: Folded, F: Fn(&mut Option<A>) -> R>(
         &mut self,
         ctx: &mut TaskContext,
         record: &mut Arrival<'_, K, F>,
@@ -184,7 +192,7 @@ impl<K: Data, A: Data> SlidingAggregate<K, A> {
         let last_ms = held.as_ref().map_or(record.timestamp, |(_, last_ms)| record.timestamp.max(*last_ms));
         let mut aggregate = held.map(|(aggregate, _)| aggregate);
         let old = if self.sends_old && is_known { aggregate.clone() } else { None };
-        (record.fold)(&mut aggregate);
+        (record.fold)(&mut aggregate).outcome()?;
         match &aggregate {
             Some(aggregate) => self.write(ctx, start, aggregate, last_ms)?,
             None => self.store.borrow_mut().delete(start, &self.scratch),
@@ -246,9 +254,9 @@ pub(crate) struct SlidingInput<K, V, A, F> {
     pub(crate) late: Next<K, V>,
 }
 
-impl<K: Data, V: Data, A: Data, F> Receive<K, V> for SlidingInput<K, V, A, F>
+impl<K: Data, V: Data, A: Data, F, R: Folded> Receive<K, V> for SlidingInput<K, V, A, F>
 where
-    F: Fn(&K, V, &mut Option<A>),
+    F: Fn(&K, V, &mut Option<A>) -> R,
 {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let core = &mut *self.core.borrow_mut();

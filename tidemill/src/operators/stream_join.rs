@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tidemill_state::{ByteWindowStore, Codec, Row, StoreError};
 
 use super::{
-    DropReason, Lifecycle, Next, Outcome, Receive, TaskContext,
+    DropReason, Failure, Lifecycle, Next, Outcome, Receive, TaskContext,
     join_time::{JoinTime, Turn},
     key_times::KeyTimes,
     stream_time::StreamTime,
@@ -22,7 +22,10 @@ use crate::{
 };
 
 /// Joins a key's left and right values. At least one of the values is present.
-pub(crate) type Joiner<K, L, R, V> = Arc<dyn Fn(&K, Option<&L>, Option<&R>) -> Option<V> + Send + Sync>;
+pub(crate) type Joiner<K, L, R, V> = Arc<dyn Fn(&K, Option<&L>, Option<&R>) -> PairValue<V> + Send + Sync>;
+
+/// The value of a pair, or of a record without a partner. `None` if it has none.
+pub(crate) type PairValue<V> = Result<Option<V>, Box<Failure>>;
 
 /// One side's records, in buckets of time and key. A lookup reads at most two buckets.
 pub(crate) struct JoinSide<V> {
@@ -74,8 +77,8 @@ impl<K: Data, V: Data> JoinBase<K, V> {
         ctx: &mut TaskContext,
         mine: &JoinSide<M>,
         record: &Record<K, M>,
-        alone: impl Fn(&K, &M) -> Option<V>,
-    ) -> Result<bool, Box<super::Failure>> {
+        alone: impl Fn(&K, &M) -> PairValue<V>,
+    ) -> Result<bool, Box<Failure>> {
         let keyless = self.key.is_null(&record.key);
         self.scratch.clear();
         self.scratch.push(mine.tag);
@@ -87,7 +90,7 @@ impl<K: Data, V: Data> JoinBase<K, V> {
             return Ok(false);
         }
         if mine.outer && !mine.value.is_null(&record.value) {
-            self.forward(ctx, &record.key, alone(&record.key, &record.value), record.timestamp, &record.headers)?;
+            self.forward(ctx, &record.key, alone(&record.key, &record.value)?, record.timestamp, &record.headers)?;
         } else {
             ctx.count_dropped(ctx.node, DropReason::NullKey);
         }
@@ -101,7 +104,7 @@ impl<K: Data, V: Data> JoinBase<K, V> {
         mine: &JoinSide<M>,
         theirs: &JoinSide<T>,
         record: Record<K, M>,
-        join: impl Fn(&K, &M, Option<&T>) -> Option<V>,
+        join: impl Fn(&K, &M, Option<&T>) -> PairValue<V>,
     ) -> Outcome {
         let Record { key, value, timestamp, headers } = record;
         let Some(bytes) = mine.value.encode(&value)? else {
@@ -127,7 +130,7 @@ impl<K: Data, V: Data> JoinBase<K, V> {
                 Ok(())
             })?;
             if let Some(partner) = &decoded {
-                self.forward(ctx, &key, join(&key, &value, Some(partner)), later, &headers)?;
+                self.forward(ctx, &key, join(&key, &value, Some(partner))?, later, &headers)?;
             }
         }
         let row = Row { timestamp, value: bytes };
@@ -271,9 +274,9 @@ impl<K: Data, L: Data, R: Data, V: Data> StreamJoin<K, L, R, V> {
             let Row { timestamp, value } = row;
             let key = base.key.decode(tagged.slice(1..))?;
             let joined = if tagged.first() == Some(&left.tag) {
-                join(&key, Some(&left.value.decode(value)?), None)
+                join(&key, Some(&left.value.decode(value)?), None)?
             } else {
-                join(&key, None, Some(&right.value.decode(value)?))
+                join(&key, None, Some(&right.value.decode(value)?))?
             };
             base.forward(ctx, &key, joined, timestamp, &Headers::new())
         })

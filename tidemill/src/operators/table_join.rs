@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Next, Outcome, Receive, TaskContext, View};
+use super::{Failure, Next, Outcome, Receive, TaskContext, View};
 use crate::{
     record::{Data, Record},
     table::Change,
@@ -18,9 +18,9 @@ pub(crate) struct TableJoin<K, O, V2, F> {
     pub(crate) next: Next<K, Change<V2>>,
 }
 
-impl<K: Data, V: Data, O: Data, V2: Data, F> Receive<K, Change<V>> for TableJoin<K, O, V2, F>
+impl<K: Data, V: Data, O: Data, V2: Data, F, E: Into<Box<Failure>>> Receive<K, Change<V>> for TableJoin<K, O, V2, F>
 where
-    F: Fn(&K, Option<V>, Option<O>) -> Option<V2>,
+    F: Fn(&K, Option<V>, Option<O>) -> Result<Option<V2>, E>,
 {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, Change<V>>) -> Outcome {
         if ctx.drops_out_of_order(&record.value) {
@@ -32,8 +32,9 @@ where
             None if self.needs_other || change.new.is_none() && change.old.is_none() => return Ok(()),
             None => (None, -1),
         };
-        let old = if self.sends_old { (self.join)(&key, change.old, other.clone()) } else { None };
-        let new = (self.join)(&key, change.new, other);
+        let join = |value, other| (self.join)(&key, value, other).map_err(E::into);
+        let old = if self.sends_old { join(change.old, other.clone())? } else { None };
+        let new = join(change.new, other)?;
         let timestamp = timestamp.max(at);
         self.next.forward(ctx, Record { key, value: Change::latest(new, old), timestamp, headers })
     }

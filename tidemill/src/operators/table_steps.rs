@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidemill_state::Codec;
 
-use super::{Next, Outcome, Target, TaskContext};
+use super::{Failure, Next, Outcome, Target, TaskContext};
 use crate::{
     record::{Data, Record},
     table::Change,
@@ -47,10 +47,13 @@ pub(crate) struct TableMap<F, K, V> {
     pub(crate) next: Next<K, Change<V>>,
 }
 
-impl<K: Data, T: Data, V: Data, F: Fn(&K, T) -> Option<V>> Target<K, Change<T>> for TableMap<F, K, V> {
+impl<K: Data, T: Data, V: Data, F, E: Into<Box<Failure>>> Target<K, Change<T>> for TableMap<F, K, V>
+where
+    F: Fn(&K, T) -> Result<Option<V>, E>,
+{
     #[inline]
     fn take(&self, ctx: &mut TaskContext, key: K, value: Change<T>, timestamp: i64, headers: Headers) -> Outcome {
-        let value = value.map(|value| (self.map)(&key, value));
+        let value = value.map(|value| (self.map)(&key, value)).map_err(E::into)?;
         if self.skips_nothing && value.new.is_none() && value.old.is_none() {
             return Ok(());
         }
@@ -68,22 +71,25 @@ pub(crate) struct GroupTable<F, K2, V2> {
 }
 
 impl<F, K2: Data, V2: Data> GroupTable<F, K2, V2> {
-    fn pair<K, V>(&self, key: &K, value: Option<V>) -> Option<(K2, V2)>
+    fn pair<K, V, E: Into<Box<Failure>>>(&self, key: &K, value: Option<V>) -> Result<Option<(K2, V2)>, Box<Failure>>
     where
-        F: Fn(&K, V) -> (K2, V2),
+        F: Fn(&K, V) -> Result<(K2, V2), E>,
     {
-        let pair = (self.map)(key, value?);
-        (!self.key.is_null(&pair.0) && !self.value.is_null(&pair.1)).then_some(pair)
+        let pair = value.map(|value| (self.map)(key, value)).transpose().map_err(E::into)?;
+        Ok(pair.filter(|(key, value)| !self.key.is_null(key) && !self.value.is_null(value)))
     }
 }
 
-impl<K: Data, V: Data, K2: Data, V2: Data, F: Fn(&K, V) -> (K2, V2)> Target<K, Change<V>> for GroupTable<F, K2, V2> {
+impl<K: Data, V: Data, K2: Data, V2: Data, F, E: Into<Box<Failure>>> Target<K, Change<V>> for GroupTable<F, K2, V2>
+where
+    F: Fn(&K, V) -> Result<(K2, V2), E>,
+{
     fn take(&self, ctx: &mut TaskContext, key: K, value: Change<V>, timestamp: i64, headers: Headers) -> Outcome {
         // A group has what its keys have now.
         if !value.is_latest {
             return Ok(());
         }
-        let (old, new) = (self.pair(&key, value.old), self.pair(&key, value.new));
+        let (old, new) = (self.pair(&key, value.old)?, self.pair(&key, value.new)?);
         let forward = |ctx: &mut TaskContext, key, new, old, headers| {
             self.next.forward(ctx, Record { key, value: Change::latest(new, old), timestamp, headers })
         };

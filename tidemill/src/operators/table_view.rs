@@ -92,21 +92,29 @@ pub(crate) struct MappedView<K, T, F> {
     pub(crate) map: Arc<F>,
 }
 
-impl<K: Data, T: Data, V: Data, F: Fn(&K, T) -> Option<V>> View<K, V> for MappedView<K, T, F> {
+impl<K: Data, T: Data, V: Data, F, E: Into<Box<Failure>>> View<K, V> for MappedView<K, T, F>
+where
+    F: Fn(&K, T) -> Result<Option<V>, E>,
+{
     fn get(&mut self, ctx: &mut TaskContext, key: &K) -> Found<V> {
         let found = self.of.get(ctx, key)?;
-        Ok(self.mapped(key, found))
+        self.mapped(key, found)
     }
 
     fn get_as_of(&mut self, ctx: &mut TaskContext, key: &K, as_of: i64) -> Found<V> {
         let found = self.of.get_as_of(ctx, key, as_of)?;
-        Ok(self.mapped(key, found))
+        self.mapped(key, found)
     }
 }
 
-impl<K, T, V, F: Fn(&K, T) -> Option<V>> MappedView<K, T, F> {
-    fn mapped(&self, key: &K, found: Option<(T, i64)>) -> Option<(V, i64)> {
-        found.and_then(|(value, timestamp)| Some(((self.map)(key, value)?, timestamp)))
+impl<K, T, F> MappedView<K, T, F> {
+    fn mapped<V, E: Into<Box<Failure>>>(&self, key: &K, found: Option<(T, i64)>) -> Found<V>
+    where
+        F: Fn(&K, T) -> Result<Option<V>, E>,
+    {
+        let Some((value, timestamp)) = found else { return Ok(None) };
+        let mapped = (self.map)(key, value).map_err(E::into)?;
+        Ok(mapped.map(|value| (value, timestamp)))
     }
 }
 
@@ -117,15 +125,15 @@ pub(crate) struct JoinedView<K, L, R, F> {
     pub(crate) join: Arc<F>,
 }
 
-impl<K: Data, L: Data, R: Data, V: Data, F> View<K, V> for JoinedView<K, L, R, F>
+impl<K: Data, L: Data, R: Data, V: Data, F, E: Into<Box<Failure>>> View<K, V> for JoinedView<K, L, R, F>
 where
-    F: Fn(&K, Option<L>, Option<R>) -> Option<V>,
+    F: Fn(&K, Option<L>, Option<R>) -> Result<Option<V>, E>,
 {
     fn get(&mut self, ctx: &mut TaskContext, key: &K) -> Found<V> {
         let (left, right) = (self.left.get(ctx, key)?, self.right.get(ctx, key)?);
         let time = |timestamp: Option<i64>| timestamp.unwrap_or(-1);
         let timestamp = time(left.as_ref().map(|(_, at)| *at)).max(time(right.as_ref().map(|(_, at)| *at)));
-        let joined = (self.join)(key, left.map(|(value, _)| value), right.map(|(value, _)| value));
+        let joined = (self.join)(key, left.map(|(value, _)| value), right.map(|(value, _)| value)).map_err(E::into)?;
         Ok(joined.map(|value| (value, timestamp)))
     }
 }

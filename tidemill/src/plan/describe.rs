@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::Plan;
-use crate::graph::{Node, NodeKind, StoreKind, StoreSpec};
+use crate::graph::{Live, Node, NodeKind, StoreKind, StoreSpec};
 
 impl Plan {
     /// The plan as text: subtopologies with their nodes and edges, stores with their changelogs (`Topology.describe` in
@@ -105,7 +105,10 @@ impl Plan {
         };
         let kind = match store.kind {
             StoreKind::KeyValue => match self.graph.times_to_live.get(&store.name) {
-                Some(live_ms) => format!("key-value, time to live {live_ms} ms"),
+                Some(Live { live_ms, idle_after_ms: None }) => format!("key-value, time to live {live_ms} ms"),
+                Some(Live { live_ms, idle_after_ms: Some(idle_ms) }) => {
+                    format!("key-value, time to live {live_ms} ms, also after {idle_ms} ms of silence")
+                }
                 None => "key-value".to_owned(),
             },
             StoreKind::Window { .. } => format!("window, {}", retention()),

@@ -113,7 +113,7 @@ impl Plan {
     /// The notes that the operators of one task need.
     fn idle_within(&self, subtopology: u32) -> Option<Need> {
         let nodes = &self.subtopologies[subtopology as usize].nodes;
-        let least_ms = nodes.iter().filter_map(|node| self.graph.idles.get(node)).map(|idle| idle.after_ms).min()?;
+        let least_ms = nodes.iter().filter_map(|node| self.graph.idle_of(*node)).map(|idle| idle.after_ms).min()?;
         let every_ms = (least_ms / 2).max(EVERY_LEAST_MS);
         let mut lengths = BTreeMap::new();
         let longest_ms = nodes.iter().map(|node| self.open_below(*node, &mut lengths)).max().unwrap_or(0);
@@ -128,7 +128,7 @@ impl Plan {
         }
         let children = self.graph.nodes.iter().filter(|child| child.parents.iter().any(|edge| edge.from == node));
         let below_ms = children.map(|child| self.open_below(child.id, known)).max().unwrap_or(0);
-        let own_ms = self.graph.idles.get(&node).map_or(0, |idle| idle.after_ms.saturating_add(idle.open_ms));
+        let own_ms = self.graph.idle_of(node).map_or(0, |idle| idle.after_ms.saturating_add(idle.open_ms));
         let open_ms = own_ms.saturating_add(below_ms);
         known.insert(node, open_ms);
         open_ms

@@ -9,8 +9,8 @@ use crate::{
     transport::Topic,
 };
 
-/// The topics of each source with a pattern. Topics of the log itself and internal topics of the application never
-/// match.
+/// The topics of each source with a pattern; there may be none yet. Topics of the log itself and internal topics of the
+/// application never match.
 pub(super) fn matched(plan: &Plan, log: &mut dyn TopicLookup) -> Result<BTreeMap<NodeId, Vec<Topic>>, TopologyError> {
     let patterns = plan.graph.nodes.iter().filter_map(|node| match &node.kind {
         NodeKind::PatternSource(pattern) => Some((node.id, pattern)),
@@ -29,9 +29,6 @@ pub(super) fn matched(plan: &Plan, log: &mut dyn TopicLookup) -> Result<BTreeMap
         // The pattern was compiled before, when the topology was built.
         let Ok(regex) = whole_pattern(pattern) else { continue };
         let of_pattern: Vec<_> = topics.iter().filter(|topic| regex.is_match(topic)).cloned().collect();
-        if of_pattern.is_empty() {
-            problems.push(format!("no topic matches pattern '{pattern}': create one before starting"));
-        }
         problems.extend(of_pattern.iter().filter_map(|topic| clash(plan, id, topic, &matched)));
         matched.insert(id, of_pattern);
     }

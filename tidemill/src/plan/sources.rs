@@ -5,10 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Plan, TopicLookup, patterns, topics};
+use super::{InternalTopic, Plan, TopicLookup, patterns, topics};
 use crate::{
     error::TopologyError,
-    graph::NodeId,
+    graph::{NodeId, NodeKind},
     transport::{AutoOffsetReset, Topic},
 };
 
@@ -73,6 +73,23 @@ impl Plan {
         !self.matched.is_empty() || self.writes_any()
     }
 
+    /// The topics that can be read now. An internal topic that only topics of a pattern would feed does not exist before
+    /// one of these does.
+    pub(crate) fn existing_source_topics(&self) -> Vec<Topic> {
+        let mut topics = self.all_source_topics();
+        topics.retain(|topic| self.partitions(topic).is_some());
+        topics
+    }
+
+    /// The patterns that no topic matches yet.
+    pub(crate) fn unmatched_patterns(&self) -> impl Iterator<Item = &str> {
+        let unmatched = self.matched.iter().filter(|(_, topics)| topics.is_empty());
+        unmatched.filter_map(|(id, _)| match &self.graph.node(*id).kind {
+            NodeKind::PatternSource(pattern) => Some(&**pattern),
+            _ => None,
+        })
+    }
+
     /// Whether only patterns name a topic that the plan reads.
     pub(crate) fn is_found(&self, topic: &str) -> bool {
         let is_named =
@@ -92,7 +109,11 @@ impl Plan {
             return Ok(None);
         }
         let plan = self.clone().resolve_on(log)?;
-        if plan.internal_topics() != self.internal_topics() {
+        // A pattern that had no topic before may need more internal topics now.
+        let before = self.internal_topics();
+        let is_changed =
+            |now: &InternalTopic| before.iter().any(|was| was.spec.name == now.spec.name && was.spec != now.spec);
+        if plan.internal_topics().iter().any(is_changed) {
             let problem = "the topics that match patterns now need other partition counts of internal topics: reset the \
                            application, or give the topics equal partition counts";
             return Err(TopologyError::of(problem.to_owned()));

@@ -54,6 +54,8 @@ impl Plan {
         }
         for (number, subtopology) in self.subtopologies.iter().enumerate() {
             let partitions = self.source_topics(number as u32).filter_map(|topic| self.partitions(&topic)).max();
+            // No topic matches its patterns yet, so it has no tasks.
+            let Some(partitions) = partitions else { continue };
             for store in subtopology.stores.iter().map(|name| &self.graph.stores[name]).filter(|store| store.logged) {
                 // Expired windows are deleted by offset, not by age. Kafka measures age by event time, and a replay of
                 // last year's events must not lose its state. Expired sessions leave deletions.
@@ -67,7 +69,7 @@ impl Plan {
                     },
                 };
                 let name = self.changelog(&store.name);
-                let spec = TopicSpec { name, partitions: partitions.unwrap_or(1), cleanup, retention: None };
+                let spec = TopicSpec { name, partitions, cleanup, retention: None };
                 topics.push(InternalTopic { spec, is_changelog: true, config: store.changelog_config.clone() });
             }
         }

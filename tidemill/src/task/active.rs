@@ -11,6 +11,7 @@ use tidemill_state::{BoxError, CodecError};
 use super::{
     TaskSettings, TaskStores, Waiting,
     commit::{CommitWork, TaskCommit, committed_offset, kept_silence, partition_time_ms},
+    expiry::Expiry,
     idle_clock::{self, IdleClock},
     left_out::{error_record, leave_out, leave_out_bad},
     noting::Noting,
@@ -26,9 +27,7 @@ use crate::{
     handlers::ErrorOrigin,
     idle_note::IdleNote,
     operators::processor::{MetricValue, PunctuationType},
-    operators::{
-        Assembly, Failure, Lifecycle, Outcome, Parts, SharedSource, SourceQueue, TaskContext, TimeToLive, Undo,
-    },
+    operators::{Assembly, Failure, Lifecycle, Outcome, Parts, SharedSource, SourceQueue, TaskContext, Undo},
     plan::TaskId,
     transport::{Acknowledged, CommittedOffset, ConsumedRecord, Offset, ProducerRecord, TopicPartition},
 };
@@ -53,7 +52,7 @@ pub(crate) struct ActiveTask {
     ready: Vec<ProducerRecord>,
     /// The input whose last record is still in work. Its offset counts as the next one to take.
     held_back: Option<usize>,
-    times_to_live: Vec<TimeToLive>,
+    expiry: Expiry,
     /// Whether something was taken or sent since the last commit was begun.
     acted: bool,
     /// Whether the handlers need the raw record if an operator fails.
@@ -138,8 +137,7 @@ impl ActiveTask {
         let times = inputs.iter().filter(|input| !input.timeless).map(|input| input.partition_time_ms);
         ctx.stream_time_ms = times.max().unwrap_or(-1);
         let lifecycles = Operating::new(std::mem::take(&mut assembly.lifecycles));
-        let times_to_live = assembly.take_times_to_live();
-        times_to_live.iter().try_for_each(TimeToLive::index).map_err(|error| stores.error(error))?;
+        let expiry = Expiry::open(assembly.take_times_to_live()).map_err(|error| stores.error(error))?;
         let clock = IdleClock::new(&inputs, |_| true);
         let notings = plan.idle_notes_of(id.subtopology).map(|notes| {
             let clock = IdleClock::new(&inputs, |input| notes.above.contains(&input.partition.topic));
@@ -166,7 +164,7 @@ impl ActiveTask {
             notings,
             ready,
             held_back: None,
-            times_to_live,
+            expiry,
             acted,
             needs_record,
         };
@@ -218,7 +216,8 @@ impl ActiveTask {
                     }
                     Pick::Bad(at) => task.handle_bad(at)?,
                     Pick::Record(at, timestamp) => {
-                        if !task.expire_before(at, timestamp)? {
+                        let is_event = !task.group.inputs[at].timeless;
+                        if is_event && !task.expiry.before_record(&mut task.ctx, timestamp)? {
                             return Ok(taken + 1);
                         }
                         task.process_record(at, timestamp)?;
@@ -231,26 +230,6 @@ impl ActiveTask {
             }
             Ok(max)
         })
-    }
-
-    /// Deletes what expires before this record, a part in each turn. `true` if nothing is left, and the record may be
-    /// taken.
-    fn expire_before(&mut self, at: usize, timestamp: i64) -> Result<bool, Box<Failure>> {
-        if self.times_to_live.is_empty() || self.group.inputs[at].timeless {
-            return Ok(true);
-        }
-        let Self { ctx, times_to_live, .. } = self;
-        let now_ms = ctx.stream_time_ms.max(timestamp);
-        ctx.queue = None;
-        for live in times_to_live {
-            let mut all = true;
-            ctx.all_or_nothing(|ctx| live.expire(ctx, now_ms).map(|done| all = done))?;
-            if !all {
-                ctx.unfinished = true;
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     /// Operators continue their unfinished work. `true` if all of it is done.
@@ -415,6 +394,7 @@ impl ActiveTask {
         }
         self.guarded(|task| {
             task.ctx.end_undo();
+            task.expiry.tick(&mut task.ctx)?;
             task.each_lifecycle(|node, ctx| ctx.all_or_nothing(|ctx| node.tick(ctx)))?;
             task.punctuate(PunctuationType::WallClockTime, now_ms)
         })?;

@@ -2,6 +2,7 @@
 
 mod active;
 mod commit;
+mod expiry;
 mod followed;
 mod global;
 mod idle_clock;

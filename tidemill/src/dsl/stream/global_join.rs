@@ -1,6 +1,6 @@
 //! Joins of a stream with a global table.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, convert::Infallible, rc::Rc, sync::Arc};
 
 use super::{
     super::{GlobalKTable, builder::meets},
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     graph::MAIN_PORT,
-    operators::{BuildNode, GlobalJoin, StoreView, TableStore},
+    operators::{BuildNode, Failure, GlobalJoin, StoreView, TableStore},
     record::Data,
 };
 
@@ -40,7 +40,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         select: impl Fn(&K, &V) -> Option<GK> + Send + Sync + 'static,
         join: impl Fn(&K, V, T) -> V2 + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        let join = move |key: &K, value, found: Option<T>| found.map(|found| join(key, value, found));
+        let join =
+            move |key: &K, value, found: Option<T>| Ok::<_, Infallible>(found.map(|found| join(key, value, found)));
         self.join_global_table(table, "global-join", select, join)
     }
 
@@ -68,16 +69,16 @@ impl<K: Data, V: Data> KStream<K, V> {
         select: impl Fn(&K, &V) -> Option<GK> + Send + Sync + 'static,
         join: impl Fn(&K, V, Option<T>) -> V2 + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        let join = move |key: &K, value, found| Some(join(key, value, found));
+        let join = move |key: &K, value, found| Ok::<_, Infallible>(Some(join(key, value, found)));
         self.join_global_table(table, LEFT, select, join)
     }
 
-    fn join_global_table<GK: Data, T: Data, V2: Data>(
+    pub(super) fn join_global_table<GK: Data, T: Data, V2: Data, E: Into<Box<Failure>> + 'static>(
         &self,
         table: &GlobalKTable<GK, T>,
         label: &'static str,
         select: impl Fn(&K, &V) -> Option<GK> + Send + Sync + 'static,
-        join: impl Fn(&K, V, Option<T>) -> Option<V2> + Send + Sync + 'static,
+        join: impl Fn(&K, V, Option<T>) -> Result<Option<V2>, E> + Send + Sync + 'static,
     ) -> KStream<K, V2> {
         if !meets(&self.graph, &table.graph, label) {
             return self.then(self.node, false);
@@ -96,4 +97,4 @@ impl<K: Data, V: Data> KStream<K, V> {
     }
 }
 
-const LEFT: &str = "global-left-join";
+pub(super) const LEFT: &str = "global-left-join";

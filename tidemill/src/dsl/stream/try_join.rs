@@ -1,8 +1,9 @@
-//! Joins of a stream with a table whose functions may fail.
+//! Joins of a stream with a table, or a global table, whose functions may fail.
 
 use super::{
-    super::{Joined, KTable},
+    super::{GlobalKTable, Joined, KTable},
     KStream,
+    global_join::LEFT,
 };
 use crate::{operators::Failure, record::Data};
 use tidemill_state::BoxError;
@@ -125,6 +126,49 @@ impl<K: Data, V: Data> KStream<K, V> {
         join: impl Fn(&K, V, Option<T>) -> Result<V2, E> + Send + Sync + 'static,
     ) -> KStream<K, V2> {
         self.join_table(table, "try-left-join", Some(joined.into()), move |key, value, found| {
+            join(key, value, found).map(Some).map_err(Failure::of_user)
+        })
+    }
+
+    /// As [`join_global`](Self::join_global), with a function that may fail. An error goes to the
+    /// [`processing_handler`](crate::StreamsConfig::processing_handler), as with [`try_map`](Self::try_map).
+    ///
+    /// ```
+    /// # use tidemill::{RecordHandler, StreamsConfig, testing::DriverOptions};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let rates = builder.global_table::<u64, i64>("rates", "rates");
+    /// let orders = builder.stream::<u64, i64>("orders");
+    /// let times = |_: &u64, cents: i64, rate| cents.checked_mul(rate).ok_or("too large");
+    /// orders.try_join_global(&rates, |user, _| Some(*user), times).to("bills");
+    ///
+    /// let config = StreamsConfig { processing_handler: RecordHandler::Skip, ..StreamsConfig::new("test") };
+    /// let driver = TopologyTestDriver::with(&builder.build()?, DriverOptions { config, ..DriverOptions::default() })?;
+    /// driver.input::<u64, i64>("rates").pipe(1, 3, 0)?;
+    /// driver.input::<u64, i64>("orders").pipe_all([(1, i64::MAX, 1), (1, 250, 2)])?;
+    /// assert_eq!(driver.output::<u64, i64>("bills").read_values()?, [750]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_join_global<GK: Data, T: Data, V2: Data, E: Into<BoxError> + 'static>(
+        &self,
+        table: &GlobalKTable<GK, T>,
+        select: impl Fn(&K, &V) -> Option<GK> + Send + Sync + 'static,
+        join: impl Fn(&K, V, T) -> Result<V2, E> + Send + Sync + 'static,
+    ) -> KStream<K, V2> {
+        self.join_global_table(table, "global-join", select, move |key, value, found| {
+            found.map(|found| join(key, value, found)).transpose().map_err(Failure::of_user)
+        })
+    }
+
+    /// As [`left_join_global`](Self::left_join_global), with a function that may fail. See
+    /// [`try_join_global`](Self::try_join_global).
+    pub fn try_left_join_global<GK: Data, T: Data, V2: Data, E: Into<BoxError> + 'static>(
+        &self,
+        table: &GlobalKTable<GK, T>,
+        select: impl Fn(&K, &V) -> Option<GK> + Send + Sync + 'static,
+        join: impl Fn(&K, V, Option<T>) -> Result<V2, E> + Send + Sync + 'static,
+    ) -> KStream<K, V2> {
+        self.join_global_table(table, LEFT, select, move |key, value, found| {
             join(key, value, found).map(Some).map_err(Failure::of_user)
         })
     }

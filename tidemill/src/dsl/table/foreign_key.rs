@@ -1,6 +1,6 @@
 //! Joins of two tables by a foreign key.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, convert::Infallible, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use tidemill_state::{Codec, RawBytes};
@@ -15,8 +15,9 @@ use super::{
 use crate::{
     graph::{Edge, MAIN_PORT, NodeId, NodeKind, RowKeys, StoreKind, StoreName, TopicRef},
     operators::{
-        Answer, AnswerCodec, BuildNode, ForeignChange, ForeignKeyJoin, Keyless, Merge, Partitioning, SUBSCRIPTION_PORT,
-        SUBSCRIPTION_ROW, Sink, SinkTopic, Subscribe, SubscriptionCodec, Subscriptions,
+        Answer, AnswerCodec, BuildNode, Failure, ForeignChange, ForeignKeyJoin, Keyless, Merge, Partitioning,
+        SUBSCRIPTION_PORT, SUBSCRIPTION_ROW, Sink, SinkTopic, Subscribe, Subscription, SubscriptionCodec,
+        Subscriptions,
     },
     record::Data,
     table::Change,
@@ -61,13 +62,13 @@ impl<K: Data, V: Data> KTable<K, V> {
     pub fn join_foreign_key<FK: Data, T: Data, V2: Data, R: Into<Option<FK>>>(
         &self,
         other: &KTable<FK, T>,
-        joined: impl Into<TableJoined<V, T>>,
+        joined: impl Into<TableJoined<V, T, FK>>,
         foreign_key: impl Fn(&K, &V) -> R + Send + Sync + 'static,
         join: impl Fn(&K, V, T) -> V2 + Send + Sync + 'static,
     ) -> KTable<K, V2> {
         let foreign_key = move |key: &K, value: &V| foreign_key(key, value).into();
         self.join_by_foreign_key(other, joined.into(), false, foreign_key, move |key, left, right| {
-            Some(join(key, left, right?))
+            Ok::<_, Infallible>(right.map(|right| join(key, left, right)))
         })
     }
 
@@ -94,23 +95,23 @@ impl<K: Data, V: Data> KTable<K, V> {
     pub fn left_join_foreign_key<FK: Data, T: Data, V2: Data, R: Into<Option<FK>>>(
         &self,
         other: &KTable<FK, T>,
-        joined: impl Into<TableJoined<V, T>>,
+        joined: impl Into<TableJoined<V, T, FK>>,
         foreign_key: impl Fn(&K, &V) -> R + Send + Sync + 'static,
         join: impl Fn(&K, V, Option<T>) -> V2 + Send + Sync + 'static,
     ) -> KTable<K, V2> {
         let foreign_key = move |key: &K, value: &V| foreign_key(key, value).into();
         self.join_by_foreign_key(other, joined.into(), true, foreign_key, move |key, left, right| {
-            Some(join(key, left, right))
+            Ok::<_, Infallible>(Some(join(key, left, right)))
         })
     }
 
-    fn join_by_foreign_key<FK: Data, T: Data, V2: Data>(
+    pub(super) fn join_by_foreign_key<FK: Data, T: Data, V2: Data, E: Into<Box<Failure>> + 'static>(
         &self,
         other: &KTable<FK, T>,
-        joined: TableJoined<V, T>,
+        joined: TableJoined<V, T, FK>,
         keeps_left: bool,
         foreign_key_of: impl Fn(&K, &V) -> Option<FK> + Send + Sync + 'static,
-        join: impl Fn(&K, V, Option<T>) -> Option<V2> + Send + Sync + 'static,
+        join: impl Fn(&K, V, Option<T>) -> Result<Option<V2>, E> + Send + Sync + 'static,
     ) -> KTable<K, V2> {
         let graph = &self.graph;
         let name = joined.name.clone();
@@ -126,7 +127,11 @@ impl<K: Data, V: Data> KTable<K, V> {
             (format!("{name}-subscription-registration").into(), format!("{name}-subscription-response").into());
         let key = other.view.key.clone();
         let edges = [Edge { from: subscribe, port: SUBSCRIPTION_PORT }];
-        add_sink(graph, &registration, &edges, key.clone(), Arc::new(SubscriptionCodec), Partitioning::Key);
+        let is_own = joined.other_partitioner.is_some();
+        let partitioning = joined.other_partitioner.clone().map_or(Partitioning::Key, |choose| {
+            Partitioning::One(Arc::new(move |key: &FK, _: &Subscription, partitions| choose(key, partitions)))
+        });
+        add_sink(graph, &registration, &edges, key.clone(), Arc::new(SubscriptionCodec), partitioning);
         let subscriptions = add_internal_source(graph, &registration, key, Arc::new(SubscriptionCodec));
         let answers = other.add_answers(&joined, subscriptions);
         let edges = answers.map(|from| Edge { from, port: MAIN_PORT });
@@ -156,19 +161,23 @@ impl<K: Data, V: Data> KTable<K, V> {
         draft.send_old_values(self.node);
         draft.foreign_key_joins.insert(result, name.as_str().into());
         draft.foreign_key_answers.insert(responses);
+        draft.foreign_key_subscriptions.insert(subscriptions);
+        if is_own {
+            draft.own_partitioners.insert(subscriptions);
+        }
         let (below, above) = (draft.node(subscriptions).name.clone(), draft.node(responses).name.clone());
         draft.copartitioned.push((below, vec![subscriptions, other.node]));
         draft.copartitioned.push((above, vec![responses, self.node]));
         KTable::new(graph.clone(), result, None, view)
     }
 
-    fn add_subscribe<FK: Data, T: Data, V2: Data>(
+    fn add_subscribe<FK: Data, T: Data, V2: Data, E: Into<Box<Failure>> + 'static>(
         &self,
         other: &KTable<FK, T>,
-        joined: &TableJoined<V, T>,
+        joined: &TableJoined<V, T, FK>,
         keeps_left: bool,
         foreign_key_of: impl Fn(&K, &V) -> Option<FK> + Send + Sync + 'static,
-        join: Arc<impl Fn(&K, V, Option<T>) -> Option<V2> + Send + Sync + 'static>,
+        join: Arc<impl Fn(&K, V, Option<T>) -> Result<Option<V2>, E> + Send + Sync + 'static>,
     ) -> NodeId {
         let foreign_key_of = Arc::new(foreign_key_of);
         let (key, foreign_key, value) = (self.view.key.clone(), other.view.key.clone(), joined.value.clone());
@@ -179,7 +188,7 @@ impl<K: Data, V: Data> KTable<K, V> {
                 key: key.clone(),
                 value: value.clone(),
                 foreign_key: foreign_key.clone(),
-                join_alone: Arc::new(move |key: &K, value| join(key, value, None)),
+                join_alone: Arc::new(move |key: &K, value| join(key, value, None).map_err(E::into)),
                 keeps_left,
                 partition: assembly.task.partition,
                 results: assembly.next(id, MAIN_PORT)?,
@@ -192,7 +201,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     }
 
     /// Adds the steps that answer subscriptions to this table: when they come, and when a value changes.
-    fn add_answers<L>(&self, joined: &TableJoined<L, V>, subscriptions: NodeId) -> [NodeId; 2] {
+    fn add_answers<L>(&self, joined: &TableJoined<L, V, K>, subscriptions: NodeId) -> [NodeId; 2] {
         let (key, value) = (self.view.key.clone(), joined.other.clone());
         let store = format!("{}-subscription-store", joined.name);
         let store = Materialized::with(store, SharedCodec(key.clone()), SubscriptionCodec);

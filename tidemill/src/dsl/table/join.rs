@@ -1,6 +1,6 @@
 //! Joins of two tables by their key.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, convert::Infallible, rc::Rc, sync::Arc};
 
 use super::{
     super::builder::{add_operator, meets},
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     graph::{MAIN_PORT, NodeId},
-    operators::{Assembly, BuildNode, JoinedView, Merge, TableJoin, View},
+    operators::{Assembly, BuildNode, Failure, JoinedView, Merge, TableJoin, View},
     record::Data,
     table::Change,
     windows::JoinKind,
@@ -40,7 +40,9 @@ impl<K: Data, V: Data> KTable<K, V> {
         other: &KTable<K, T>,
         join: impl Fn(&K, V, T) -> V2 + Send + Sync + 'static,
     ) -> KTable<K, V2> {
-        self.join_with(other, JoinKind::Inner, move |key, left, right| Some(join(key, left?, right?)))
+        self.join_with(other, JoinKind::Inner, move |key, left, right| {
+            Ok::<_, Infallible>(left.zip(right).map(|(left, right)| join(key, left, right)))
+        })
     }
 
     /// As [`join`](Self::join), but a key without a value in `other` is joined with `None` (`KTable.leftJoin` in Kafka
@@ -64,7 +66,9 @@ impl<K: Data, V: Data> KTable<K, V> {
         other: &KTable<K, T>,
         join: impl Fn(&K, V, Option<T>) -> V2 + Send + Sync + 'static,
     ) -> KTable<K, V2> {
-        self.join_with(other, JoinKind::Left, move |key, left, right| Some(join(key, left?, right)))
+        self.join_with(other, JoinKind::Left, move |key, left, right| {
+            Ok::<_, Infallible>(left.map(|left| join(key, left, right)))
+        })
     }
 
     /// As [`join`](Self::join), with a value for each key that has a value in at least one table (`KTable.outerJoin` in
@@ -88,13 +92,19 @@ impl<K: Data, V: Data> KTable<K, V> {
         join: impl Fn(&K, Option<V>, Option<T>) -> V2 + Send + Sync + 'static,
     ) -> KTable<K, V2> {
         self.join_with(other, JoinKind::Outer, move |key, left, right| {
-            (left.is_some() || right.is_some()).then(|| join(key, left, right))
+            Ok::<_, Infallible>((left.is_some() || right.is_some()).then(|| join(key, left, right)))
         })
     }
 
-    fn join_with<T: Data, V2: Data, F>(&self, other: &KTable<K, T>, kind: JoinKind, join: F) -> KTable<K, V2>
+    pub(super) fn join_with<T: Data, V2: Data, F, E>(
+        &self,
+        other: &KTable<K, T>,
+        kind: JoinKind,
+        join: F,
+    ) -> KTable<K, V2>
     where
-        F: Fn(&K, Option<V>, Option<T>) -> Option<V2> + Send + Sync + 'static,
+        E: Into<Box<Failure>> + 'static,
+        F: Fn(&K, Option<V>, Option<T>) -> Result<Option<V2>, E> + Send + Sync + 'static,
     {
         let join = Arc::new(join);
         let met = meets(&self.graph, &other.graph, "table join");
@@ -122,9 +132,10 @@ impl<K: Data, V: Data> KTable<K, V> {
     }
 
     /// Adds the step that joins this table's changes with the values of another.
-    fn join_side<T: Data, V2: Data, F>(&self, other: &TableView<K, T>, needs_other: bool, join: Arc<F>) -> NodeId
+    fn join_side<T: Data, V2: Data, F, E>(&self, other: &TableView<K, T>, needs_other: bool, join: Arc<F>) -> NodeId
     where
-        F: Fn(&K, Option<V>, Option<T>) -> Option<V2> + Send + Sync + 'static,
+        E: Into<Box<Failure>> + 'static,
+        F: Fn(&K, Option<V>, Option<T>) -> Result<Option<V2>, E> + Send + Sync + 'static,
     {
         let view = other.clone();
         let build: BuildNode = Arc::new(move |assembly, id| {

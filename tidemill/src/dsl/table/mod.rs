@@ -8,6 +8,8 @@ mod kept;
 mod steps;
 mod suppress;
 mod transform_values;
+mod try_join;
+mod try_steps;
 mod view;
 
 use std::sync::Arc;

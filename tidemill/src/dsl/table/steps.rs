@@ -1,6 +1,6 @@
 //! Steps of one table.
 
-use std::{rc::Rc, sync::Arc};
+use std::{convert::Infallible, rc::Rc, sync::Arc};
 
 use super::{
     super::{KGroupedTable, KStream, Materialized, Repartitioned, builder::SharedCodec, repartitioned::RepartitionBy},
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     graph::MAIN_PORT,
-    operators::{Assembly, BuildNode, GroupTable, MappedView, TableMap, ToStream, View},
+    operators::{Assembly, BuildNode, Failure, GroupTable, MappedView, TableMap, ToStream, View},
     record::Data,
     table::{Change, ChangeCodec},
 };
@@ -59,7 +59,9 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn filter(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KTable<K, V> {
-        self.derived("table-filter", true, move |key, value| predicate(key, &value).then_some(value))
+        self.derived("table-filter", true, move |key, value| {
+            Ok::<_, Infallible>(predicate(key, &value).then_some(value))
+        })
     }
 
     /// Keeps the keys whose value makes `predicate` false (`KTable.filterNot` in Kafka Streams). See
@@ -96,7 +98,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn map_values<V2: Data>(&self, map: impl Fn(V) -> V2 + Send + Sync + 'static) -> KTable<K, V2> {
-        self.derived("table-map-values", false, move |_, value| Some(map(value)))
+        self.derived("table-map-values", false, move |_, value| Ok::<_, Infallible>(Some(map(value))))
     }
 
     /// As [`map_values`](Self::map_values); the function also sees the key (`KTable.mapValues` with a
@@ -114,14 +116,14 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn map_values_with_key<V2: Data>(&self, map: impl Fn(&K, V) -> V2 + Send + Sync + 'static) -> KTable<K, V2> {
-        self.derived("table-map-values", false, move |key, value| Some(map(key, value)))
+        self.derived("table-map-values", false, move |key, value| Ok::<_, Infallible>(Some(map(key, value))))
     }
 
-    fn derived<V2: Data>(
+    pub(super) fn derived<V2: Data, E: Into<Box<Failure>> + 'static>(
         &self,
         label: &'static str,
         filters: bool,
-        map: impl Fn(&K, V) -> Option<V2> + Send + Sync + 'static,
+        map: impl Fn(&K, V) -> Result<Option<V2>, E> + Send + Sync + 'static,
     ) -> KTable<K, V2> {
         let (map, above) = (Arc::new(map), self.view.clone());
         // A version that came late says nothing of what the key has now, so a versioned table skips nothing.
@@ -192,7 +194,16 @@ impl<K: Data, V: Data> KTable<K, V> {
         repartitioned: impl Into<Repartitioned<K2, V2>>,
         map: impl Fn(&K, V) -> (K2, V2) + Send + Sync + 'static,
     ) -> KGroupedTable<K2, V2> {
-        let Repartitioned { name, key, value, partitions, partitioner } = repartitioned.into();
+        self.grouped("table-group-by", repartitioned.into(), move |key, value| Ok::<_, Infallible>(map(key, value)))
+    }
+
+    pub(super) fn grouped<K2: Data, V2: Data, E: Into<Box<Failure>> + 'static>(
+        &self,
+        label: &'static str,
+        repartitioned: Repartitioned<K2, V2>,
+        map: impl Fn(&K, V) -> Result<(K2, V2), E> + Send + Sync + 'static,
+    ) -> KGroupedTable<K2, V2> {
+        let Repartitioned { name, key, value, partitions, partitioner } = repartitioned;
         let map = Arc::new(map);
         let build: BuildNode = Arc::new({
             let (key, value) = (key.clone(), value.clone());
@@ -203,7 +214,7 @@ impl<K: Data, V: Data> KTable<K, V> {
                 Ok(())
             }
         });
-        let node = self.add(None, "table-group-by", Vec::new(), build);
+        let node = self.add(None, label, Vec::new(), build);
         self.graph.borrow_mut().graph.send_old_values(self.node);
         let value = Arc::new(ChangeCodec(SharedCodec(value)));
         let partitioner = partitioner.and_then(|by| match by {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidemill_state::Codec;
 
 use super::{
-    super::{DropReason, Next, Outcome, Receive, TaskContext, View},
+    super::{DropReason, Failure, Next, Outcome, Receive, TaskContext, View},
     Answer, hash,
 };
 use crate::{
@@ -23,9 +23,10 @@ pub(crate) struct ForeignKeyJoin<K, V, T, F, V2> {
     pub(crate) next: Next<K, Change<V2>>,
 }
 
-impl<K: Data, V: Data, T: Data, V2: Data, F> Receive<K, Answer> for ForeignKeyJoin<K, V, T, F, V2>
+impl<K: Data, V: Data, T: Data, V2: Data, F, E: Into<Box<Failure>>> Receive<K, Answer>
+    for ForeignKeyJoin<K, V, T, F, V2>
 where
-    F: Fn(&K, V, Option<T>) -> Option<V2>,
+    F: Fn(&K, V, Option<T>) -> Result<Option<V2>, E>,
 {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, Answer>) -> Outcome {
         let Record { key, value: answer, timestamp, headers } = record;
@@ -37,7 +38,7 @@ where
             }
         };
         let other = answer.value.map(|value| self.other.decode(value)).transpose()?;
-        let new = (self.join)(&key, present, other);
+        let new = (self.join)(&key, present, other).map_err(E::into)?;
         self.next.forward(ctx, Record { key, value: Change::latest(new, None), timestamp, headers })
     }
 }

@@ -10,8 +10,7 @@ mod subscribe;
 mod subscriptions;
 
 pub(crate) use answer::ForeignKeyJoin;
-use messages::Subscription;
-pub(crate) use messages::{Answer, AnswerCodec, SubscriptionCodec};
+pub(crate) use messages::{Answer, AnswerCodec, Subscription, SubscriptionCodec};
 pub(crate) use subscribe::{SUBSCRIPTION_PORT, Subscribe};
 pub(crate) use subscriptions::{ForeignChange, SUBSCRIPTION_ROW, Subscriptions};
 

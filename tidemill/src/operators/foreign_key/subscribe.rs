@@ -43,7 +43,6 @@ type Foreign<FK> = Option<(FK, Bytes)>;
 impl<K: Data, V: Data, FK: Data, V2: Data, E, F> Subscribe<K, V, FK, V2, E, F>
 where
     E: Fn(&K, &V) -> Option<FK>,
-    F: Fn(&K, V) -> Option<V2>,
 {
     fn foreign(&self, key: &K, value: Option<&V>) -> Result<Foreign<FK>, Box<Failure>> {
         let Some(foreign) = value.and_then(|value| (self.foreign_key_of)(key, value)) else { return Ok(None) };
@@ -62,7 +61,7 @@ where
 impl<K: Data, V: Data, FK: Data, V2: Data, E, F> Receive<K, Change<V>> for Subscribe<K, V, FK, V2, E, F>
 where
     E: Fn(&K, &V) -> Option<FK>,
-    F: Fn(&K, V) -> Option<V2>,
+    F: Fn(&K, V) -> Result<Option<V2>, Box<Failure>>,
 {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, Change<V>>) -> Outcome {
         if ctx.drops_out_of_order(&record.value) {
@@ -93,7 +92,7 @@ where
             return Ok(());
         }
         let Record { key, timestamp, headers, .. } = record;
-        let new = new.and_then(|new| (self.join_alone)(&key, new));
+        let new = new.map(|new| (self.join_alone)(&key, new)).transpose()?.flatten();
         self.results.forward(ctx, Record { key, value: Change::latest(new, None), timestamp, headers })
     }
 }

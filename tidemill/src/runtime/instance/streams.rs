@@ -263,7 +263,8 @@ impl Streams {
         }
         let unknown = || QueryError::UnknownStore(store.to_owned());
         let subtopology = self.app.plan.subtopology_of_store(store).ok_or_else(unknown)?;
-        let partitions = self.app.plan.task_count(subtopology);
+        // Without a topic, the store has no tasks yet. Any partition then says that nobody has the key.
+        let partitions = self.app.newest_plan().task_count(subtopology).max(1);
         let codec = K::Codec::default();
         let raw = codec.encode(key)?;
         let partition = partition_for(raw.as_deref().map(|raw| codec.partition_bytes(raw)), partitions);

@@ -37,6 +37,8 @@ pub(crate) struct Prepared {
     /// id, and so fences that process.
     pub(crate) process_id: String,
     pub(crate) standbys: Arc<Standbys>,
+    /// The newest plan that a thread has taken up.
+    newest: Arc<Mutex<Arc<Plan>>>,
     roster: Arc<Mutex<Roster>>,
 }
 
@@ -85,21 +87,41 @@ impl Prepared {
         problems.retain(|problem| seen.insert(problem.clone()));
         TopologyError::check(problems)?;
         let plan = Arc::new(resolved?);
+        for pattern in plan.unmatched_patterns() {
+            tracing::warn!(
+                %pattern,
+                every = ?config.metadata_max_age,
+                "no topic matches the pattern yet: its stream waits until one appears"
+            );
+        }
         TopologyError::check(create_internal_topics(&mut *admin, &plan))?;
         TopologyError::check(store_notes::check(&*transport, &plan, &*clock))?;
         let (stores, process_id) = open_state(&config)?;
         let process_id = process_id.unwrap_or_else(|| client_id.clone());
         let limits = limits(&mut *admin, &plan, &config);
         let settings = TaskSettings::new(plan.clone(), &config, dead_letters, limits);
-        let (standbys, roster) = (Arc::default(), Arc::default());
+        let (standbys, newest, roster) = (Arc::default(), Arc::new(Mutex::new(plan.clone())), Arc::default());
         let config = Arc::new(config);
-        Ok(Self { config, plan, settings, transport, clock, stores, client_id, process_id, standbys, roster })
+        Ok(Self { config, plan, settings, transport, clock, stores, client_id, process_id, standbys, newest, roster })
     }
 
     /// A copy for a new process, with an empty roster and no standbys.
     pub(crate) fn afresh(&self) -> Self {
         let (settings, standbys, roster) = (self.settings.afresh(), Arc::default(), Arc::default());
-        Self { settings, standbys, roster, ..self.clone() }
+        let newest = Arc::new(Mutex::new(self.plan.clone()));
+        Self { settings, standbys, newest, roster, ..self.clone() }
+    }
+
+    /// The newest plan that a thread of the instance has taken up.
+    pub(super) fn newest_plan(&self) -> Arc<Plan> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes up a plan for topics that have appeared or gone.
+    pub(super) fn take_up(&mut self, plan: Arc<Plan>) {
+        self.settings.plan = plan.clone();
+        (*self.newest.lock().unwrap_or_else(PoisonError::into_inner)).clone_from(&plan);
+        self.plan = plan;
     }
 
     /// The roster of known instances.
@@ -186,7 +208,7 @@ fn limits(admin: &mut dyn Admin, plan: &Plan, config: &StreamsConfig) -> Limits 
 }
 
 /// Another instance may create the same topic at the same moment. So the check looks at the topic as it is afterwards.
-fn create_internal_topics(admin: &mut dyn Admin, plan: &Plan) -> Vec<String> {
+pub(super) fn create_internal_topics(admin: &mut dyn Admin, plan: &Plan) -> Vec<String> {
     let mut problems = Vec::new();
     for topic in plan.internal_topics() {
         let InternalTopic { spec, config, .. } = topic;

@@ -42,7 +42,7 @@ fn compare(transport: &dyn Transport, plan: &Plan, clock: &dyn Clock) -> Result<
     for store in logged {
         let mut was = noted.get(&*store.name).cloned().unwrap_or_default();
         if let Some(difference) = store.format.difference(&was) {
-            if holds_something(&mut *reader, plan, store, clock)? {
+            if holds_something(transport, &mut *reader, (plan, store), clock)? {
                 problems.push(format!(
                     "store '{}' was written by another topology: {difference}. Give the store another name, or reset \
                      the application: delete its internal topics, committed offsets and state folders",
@@ -106,13 +106,17 @@ fn patiently<T>(clock: &dyn Clock, mut ask: impl FnMut() -> Result<T, TransportE
 }
 
 fn holds_something(
+    transport: &dyn Transport,
     reader: &mut dyn Reader,
-    plan: &Plan,
-    store: &StoreSpec,
+    (plan, store): (&Plan, &StoreSpec),
     clock: &dyn Clock,
 ) -> Result<bool, TransportError> {
     let topic = plan.changelog(&store.name);
-    let partitions = plan.subtopology_of_store(&store.name).map_or(0, |subtopology| plan.task_count(subtopology));
+    let partitions = match plan.subtopology_of_store(&store.name).map_or(0, |number| plan.task_count(number)) {
+        // No topic matches a pattern now. The changelog may be there from a time when one did.
+        0 => transport.admin()?.describe_topic(&topic)?.map_or(0, |found| found.partitions),
+        tasks => tasks,
+    };
     for partition in 0..partitions {
         let changelog = TopicPartition { topic: topic.clone(), partition };
         let (low, end) = patiently(clock, || Ok((reader.watermarks(&changelog)?.low, reader.end(&changelog)?)))?;

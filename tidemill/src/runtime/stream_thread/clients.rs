@@ -29,7 +29,7 @@ impl Clients {
             session_timeout: app.config.session_timeout,
             max_poll_records: app.max_poll_records(),
         })?;
-        consumer.subscribe(&app.plan.all_source_topics())?;
+        consumer.subscribe(&app.plan.existing_source_topics())?;
         Ok(Self { consumer, reader: app.transport.reader()?, producer, admin: app.transport.admin()? })
     }
 

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use super::{StreamThread, tasks::Slot};
-use crate::{clock::millis, error::TaskError, runtime::preparation::OnLog};
+use crate::{
+    clock::millis,
+    error::{TaskError, TopologyError},
+    runtime::preparation::{OnLog, create_internal_topics},
+};
 
 impl StreamThread {
     /// Looks at the log's topics if the plan depends on them and it is time for it.
@@ -19,7 +23,12 @@ impl StreamThread {
     /// Stores stay open.
     fn refresh_topics(&mut self) -> Result<(), TaskError> {
         self.last_refresh_ms = self.app.clock.monotonic_ms();
-        let plan = match self.app.plan.refreshed(&mut OnLog(&mut *self.clients.admin)) {
+        let refreshed = self.app.plan.refreshed(&mut OnLog(&mut *self.clients.admin));
+        let checked = refreshed.and_then(|plan| {
+            let problems = plan.as_ref().map(|plan| create_internal_topics(&mut *self.clients.admin, plan));
+            TopologyError::check(problems.unwrap_or_default()).map(|()| plan)
+        });
+        let plan = match checked {
             Ok(Some(plan)) => Arc::new(plan),
             Ok(None) => return Ok(()),
             Err(refused) => {
@@ -33,7 +42,7 @@ impl StreamThread {
             // The next look finds the same topics.
             return Ok(());
         }
-        tracing::info!(thread = %self.name, topics = ?plan.all_source_topics(), "topics have appeared or gone");
+        tracing::info!(thread = %self.name, topics = ?plan.existing_source_topics(), "topics have appeared or gone");
         let slots = self.tasks.slots.extract_if(.., |_, slot| !matches!(slot, Slot::Failed(_)));
         for (id, slot) in slots {
             let stores = match slot {
@@ -43,11 +52,10 @@ impl StreamThread {
             };
             self.tasks.parked.insert(id, stores);
         }
-        let subscribes = plan.all_source_topics() != self.app.plan.all_source_topics();
-        self.app.settings.plan = plan.clone();
-        self.app.plan = plan;
+        let subscribes = plan.existing_source_topics() != self.app.plan.existing_source_topics();
+        self.app.take_up(plan);
         if subscribes {
-            self.clients.consumer.subscribe(&self.app.plan.all_source_topics()).map_err(TaskError::of_sources)?;
+            self.clients.consumer.subscribe(&self.app.plan.existing_source_topics()).map_err(TaskError::of_sources)?;
         }
         self.open_tasks()
     }

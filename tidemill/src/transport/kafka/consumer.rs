@@ -310,7 +310,12 @@ fn connect(shared: &TransportState, config: &ConsumerConfig, classic: bool) -> R
 impl Consumer for KafkaConsumer {
     fn subscribe(&mut self, topics: &[Topic]) -> Result<(), TransportError> {
         let names: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
-        self.client.subscribe(&names).map_err(error::of)?;
+        if names.is_empty() {
+            // librdkafka refuses an empty list.
+            self.client.unsubscribe();
+        } else {
+            self.client.subscribe(&names).map_err(error::of)?;
+        }
         self.topics = topics.to_vec();
         Ok(())
     }
