@@ -230,7 +230,9 @@ fn of_another_writer(partition: &str, more: &[(&str, &str)]) -> Entry {
     for (name, value) in [("topic", "in"), ("partition", partition), ("offset", "0"), ("message", "odd")] {
         headers.push(format!("__streams.errors.{name}"), value.to_owned());
     }
-    more.iter().for_each(|(name, value)| headers.push(*name, (*value).to_owned()));
+    for (name, value) in more {
+        headers.push(*name, (*value).to_owned());
+    }
     Entry { headers, ..Entry::new("ann", "odd", 5) }
 }
 
