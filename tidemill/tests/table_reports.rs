@@ -161,13 +161,13 @@ fn pipeline(cache_max_bytes: Option<usize>, crashes: bool) -> Tested<Vec<BTreeMa
     for time in 0..250_i64 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let drawn = random >> 33;
-        let value = ((drawn >> 8) % 5 != 0).then(|| ((drawn >> 12) % 90).to_string());
-        let topic = if (drawn >> 20) % 3 == 0 { "right" } else { "left" };
+        let value = (!(drawn >> 8).is_multiple_of(5)).then(|| ((drawn >> 12) % 90).to_string());
+        let topic = if (drawn >> 20).is_multiple_of(3) { "right" } else { "left" };
         driver.input::<String, Option<String>>(topic).enqueue((drawn % 12).to_string(), value, time)?;
-        if drawn % 7 == 0 {
+        if drawn.is_multiple_of(7) {
             driver.status()?;
         }
-        if crashes && drawn % 31 == 0 {
+        if crashes && drawn.is_multiple_of(31) {
             driver.crash();
         }
     }
