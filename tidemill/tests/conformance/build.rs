@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tidemill::{GlobalKTable, JoinWindows, KStream, KTable, StreamsBuilder, Windowed};
+use tidemill::{GlobalKTable, JoinWindows, Joined, KStream, KTable, Materialized, StreamsBuilder, Windowed};
 
 use crate::{
     case::{Case, Kind, Node, Text},
@@ -88,6 +88,10 @@ impl Nodes<'_> {
         Made::Stream(match node.clone() {
             Node::Stream { topic } => self.builder.stream::<Text, Text>(topic.as_str()),
             Node::Table { topic } => return Made::Table(self.builder.table(topic.as_str(), self.name().as_str())),
+            Node::VersionedTable { topic, history } => {
+                let versioned = Materialized::named(self.name()).versioned(ms(history));
+                return Made::Table(self.builder.table(topic.as_str(), versioned));
+            }
             Node::GlobalTable { topic } => {
                 return Made::Global(self.builder.global_table(topic.as_str(), self.name().as_str()));
             }
@@ -127,7 +131,7 @@ impl Nodes<'_> {
                 let keyed = self.stream(from).filter(move |key, _| keyless || key.is_some());
                 keyed.repartition(format!("r{}", self.made.len()).as_str())
             }
-            Node::JoinTable { from, with, kind } => self.join_table(&self.present(from), with, kind),
+            Node::JoinTable { from, with, kind, waits } => self.join_table(&self.present(from), with, kind, waits),
             Node::JoinStreams { from, with, kind, before, after, grace, .. } => {
                 let windows = JoinWindows::of_time_difference_and_grace(ms(0), ms(grace));
                 self.join_streams(from, with, kind, windows.before(ms(before)).after(ms(after)))
@@ -148,12 +152,16 @@ impl Nodes<'_> {
         })
     }
 
-    fn join_table(&self, stream: &KStream<Text, String>, table: usize, kind: Kind) -> Stream {
+    fn join_table(&self, stream: &KStream<Text, String>, table: usize, kind: Kind, waits: Option<i64>) -> Stream {
         let join = |_: &Text, left: String, right: Text| both(&Some(left), &right);
         let table = self.table(table);
-        match kind {
-            Kind::Inner => stream.join(table, move |key, left, right| join(key, left, Some(right))),
-            Kind::Left | Kind::Outer => stream.left_join(table, join),
+        let inner = move |key: &Text, left, right| join(key, left, Some(right));
+        let joined = waits.map(|wait| Joined::named(format!("w{}", self.made.len())).grace_period(ms(wait)));
+        match (kind, joined) {
+            (Kind::Inner, None) => stream.join(table, inner),
+            (Kind::Inner, Some(joined)) => stream.join_with(table, joined, inner),
+            (_, None) => stream.left_join(table, join),
+            (_, Some(joined)) => stream.left_join_with(table, joined, join),
         }
     }
 

@@ -49,7 +49,10 @@ impl Case {
     /// The topics that a node's records come from.
     pub(crate) fn topics(&self, place: usize) -> Vec<&str> {
         match &self.nodes[place] {
-            Node::Stream { topic } | Node::Table { topic } | Node::GlobalTable { topic } => vec![topic],
+            Node::Stream { topic }
+            | Node::Table { topic }
+            | Node::VersionedTable { topic, .. }
+            | Node::GlobalTable { topic } => vec![topic],
             // The global table has no part in stream time.
             Node::JoinGlobal { from, .. } => self.topics(*from),
             node => node.parents().iter().flat_map(|parent| self.topics(*parent)).collect(),

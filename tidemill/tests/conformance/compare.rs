@@ -20,7 +20,8 @@ pub(crate) fn compare(case: &Case, theirs: &Answer, ours: &Answer, crashed: bool
         let named = |what: String| format!("{topic} of {}: {what}", case.nodes[*place].label());
         outputs(strictness[*place], records(theirs), records(ours), &mut rules).map_err(named)?;
     }
-    let late = strictness.iter().any(|how| how.until.is_some() || how.how >= How::Pairs);
+    let late =
+        strictness.iter().any(|how| how.until.is_some() || how.how == How::ForeignByKey || how.how >= How::Pairs);
     let twice = theirs.dropped > ours.dropped && is_late_for_sliding(case);
     if twice {
         rules.insert(Rule::LateOnce);
@@ -56,8 +57,8 @@ fn outputs(
         _ if their == our => Ok(()),
         How::Exact => exact(&their, &our),
         How::Foreign | How::ForeignByKey => {
-            let sorted = strictness.how == How::ForeignByKey;
-            foreign(changes(their, sorted), changes(our, sorted), rules)
+            let last = strictness.how == How::ForeignByKey;
+            foreign(changes(their, last), changes(our, last), rules)
         }
         How::ForeignValues => {
             rules.insert(Rule::BehindAForeignKeyJoin);
@@ -80,21 +81,23 @@ fn exact(their: &[Output], our: &[Output]) -> Result<(), String> {
     })
 }
 
-/// Without tombstones of keys that have no value. `sorted` leaves the order of each key alone, within a step.
-fn changes(outputs: Vec<Output>, sorted: bool) -> Vec<Output> {
+/// Without tombstones of keys that have no value. `last` takes the last change of each key in a step, in the keys' order.
+fn changes(mut outputs: Vec<Output>, last: bool) -> Vec<Output> {
+    if last {
+        outputs.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+        outputs.reverse();
+        outputs.dedup_by(|earlier, later| (earlier.0, &earlier.1) == (later.0, &later.1));
+        outputs.reverse();
+    }
     let mut present = BTreeSet::new();
-    let changes = outputs.into_iter().filter(|(_, key, value, _)| match value {
+    outputs.retain(|(_, key, value, _)| match value {
         Some(_) => {
             present.insert(key.clone());
             true
         }
         None => present.remove(key),
     });
-    let mut changes: Vec<_> = changes.collect();
-    if sorted {
-        changes.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
-    }
-    changes
+    outputs
 }
 
 fn without_times(outputs: Vec<Output>) -> Vec<Output> {

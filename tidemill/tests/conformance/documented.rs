@@ -136,6 +136,9 @@ fn what_has_no_foreign_key_comes_before_answers() {
     let [theirs, ours] = allowed("order of a foreign-key join");
     assert_eq!(theirs, ["1: k1 0+null 0", "2: k1 0-0+null 0", "2: k0 47+null 0"]);
     assert_eq!(ours, ["1: k1 0+null 0", "2: k0 47+null 0", "2: k1 0-0+null 0"]);
+    let [theirs, ours] = allowed("a key that is updated twice before a foreign-key join");
+    assert_eq!(theirs, ["1: a ,38p;38+null 0"]);
+    assert_eq!(ours, ["1: a ,38p+null 0", "1: a ,38p;38+null 0"]);
 }
 
 #[test]
@@ -172,4 +175,11 @@ fn a_sliding_window_is_kept_until_no_record_needs_it() {
     let (.., [theirs, ours]) = both("a window behind a late record");
     assert_eq!(theirs, ["1: k 5 15 ,0 15", "2: z 15 25 ,0 25", "3: z 26 36 ,0 26", "3: z 16 26 ,0,0 26"]);
     assert_eq!(ours, [&theirs[..], &["4: k 16 26 ,0 24".to_owned()]].concat());
+}
+
+#[test]
+fn a_record_without_a_key_may_wait_for_a_left_join() {
+    let (_, [theirs, _], [_, ours]) = both("a record without a key that waits");
+    assert!(theirs.error.is_some_and(|error| error.contains("key cannot be null")));
+    assert_eq!(ours, ["1: - 1+null 0"]);
 }

@@ -1,7 +1,7 @@
 //! The case of each documented difference.
 
 /// The cases, whose recorded answers are in a file.
-pub(crate) const CASES: [(&str, &str); 22] = [
+pub(crate) const CASES: [(&str, &str); 24] = [
     (
         "final results",
         r#"{"nodes":[{"op":"stream","topic":"a"},
@@ -138,5 +138,18 @@ pub(crate) const CASES: [(&str, &str); 22] = [
         r#"{"nodes":[{"op":"stream","topic":"a"},
             {"op":"sliding","from":0,"difference":10,"grace":0,"kind":"aggregate","close":false,"forgetful":true}],
             "outputs":[1],"script":[["a","k","0",15],["a","z","0",25],["a","z","0",26],["a","k","0",24]]}"#,
+    ),
+    (
+        "a key that is updated twice before a foreign-key join",
+        r#"{"nodes":[{"op":"stream","topic":"b"},{"op":"table","topic":"t"},
+            {"op":"map_values","from":0,"add":"p"},{"op":"cogroup","from":2,"with":0,"window":null},
+            {"op":"join_foreign","from":3,"with":1,"kind":"left","stored":false}],
+            "outputs":[4],"script":[["b","a","38",0]]}"#,
+    ),
+    (
+        "a record without a key that waits",
+        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"versioned_table","topic":"v","history":20},
+            {"op":"join_table","from":0,"with":1,"kind":"left","waits":3}],
+            "outputs":[2],"script":[["a",null,"1",0],["a","k","2",9]]}"#,
     ),
 ];

@@ -12,6 +12,11 @@ pub(crate) enum Node {
     Table {
         topic: String,
     },
+    /// Keeps versions for so long.
+    VersionedTable {
+        topic: String,
+        history: i64,
+    },
     /// Only `JoinGlobal` reads it.
     GlobalTable {
         topic: String,
@@ -139,6 +144,9 @@ pub(crate) enum Node {
         from: usize,
         with: usize,
         kind: Kind,
+        /// How long records wait for late updates of a versioned table.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        waits: Option<i64>,
     },
     /// The hash of a value chooses the key of the global table, or none.
     JoinGlobal {

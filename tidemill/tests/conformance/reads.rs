@@ -11,7 +11,9 @@ impl Node {
 
     pub(crate) fn parents_mut(&mut self) -> Vec<&mut usize> {
         match self {
-            Self::Stream { .. } | Self::Table { .. } | Self::GlobalTable { .. } => Vec::new(),
+            Self::Stream { .. } | Self::Table { .. } | Self::VersionedTable { .. } | Self::GlobalTable { .. } => {
+                Vec::new()
+            }
             Self::Filter { from, .. }
             | Self::FilterNot { from, .. }
             | Self::MapValues { from, .. }
@@ -59,6 +61,7 @@ impl Node {
             ("stored", " stored"),
             ("window", " in windows"),
             ("wait", " for a time"),
+            ("waits", " that waits"),
             ("keys", " of some keys"),
             ("stream_time", " by stream time"),
         ];
@@ -74,7 +77,7 @@ impl Node {
 /// Whether a node emits at most one record for each record of a topic.
 pub(crate) fn is_single(nodes: &[Node], place: usize) -> bool {
     match &nodes[place] {
-        Node::Stream { .. } | Node::Table { .. } => true,
+        Node::Stream { .. } | Node::Table { .. } | Node::VersionedTable { .. } => true,
         Node::FlatMapValues { .. }
         | Node::FlatMap { .. }
         | Node::Process { .. }
@@ -82,6 +85,7 @@ pub(crate) fn is_single(nodes: &[Node], place: usize) -> bool {
         | Node::Sessions { .. }
         | Node::Sliding { .. }
         | Node::GroupTable { .. }
+        | Node::JoinTable { waits: Some(_), .. }
         | Node::Suppress { .. } => false,
         Node::JoinTable { from, .. } | Node::JoinGlobal { from, .. } => is_single(nodes, *from),
         node => matches!(node.parents()[..], [from] if is_single(nodes, from)),

@@ -18,6 +18,8 @@
 //! - **A sliding window may be one instant.** Kafka Streams fails when it gets a record; generated ones are longer.
 //! - **A repartition topic takes records without a key.** Kafka Streams leaves them out, without counting them, unless a
 //!   left or outer join follows. So they are filtered out before.
+//! - **A left join with a versioned table takes records without a key, also if records wait.** Kafka Streams fails. So they
+//!   are filtered out before.
 //! - **A subtopology has a stream time.** In Kafka Streams' test driver all have one. So a processor that is called by
 //!   stream time is alone with one topic, and others are called by the wall clock.
 //! - **A foreign-key join without a store has no old values.** Kafka Streams adds a store without being asked, Tidemill asks
@@ -51,8 +53,8 @@ pub(crate) enum Rule {
     ClosedSessions,
     /// A result of a foreign-key join has the later time of both values, in Kafka Streams that of the update of the right
     /// table. And an inner join may tell again that a key has no result: so no update is lost that meets another one.
-    /// What needs no answer of the right table comes at once: with the time of the left update alone, and before
-    /// the answers for other keys.
+    /// What needs no answer of the right table comes at once: with the time of the left update alone, before the answers
+    /// for other keys, and also if one more update of the key follows in the same step.
     ForeignKeys,
     /// What follows a foreign-key join is compared without times. Where the order is not certain, it is not compared.
     BehindAForeignKeyJoin,
@@ -116,7 +118,7 @@ pub(crate) enum How {
     Exact,
     /// The same, but for times and for tombstones of keys that have no value.
     Foreign,
-    /// The same, but for the order of different keys within a step.
+    /// The same last change of each key in a step, in any order of the keys.
     ForeignByKey,
     /// The same values, without times.
     ForeignValues,
@@ -165,7 +167,7 @@ pub(crate) fn strictness(case: &Case) -> Vec<Strictness> {
                 how(if late(bound).is_some() { How::Pairs } else { How::Bag })
             }
             Node::JoinForeign { from, .. } => {
-                // One step that changes several keys of the left table tells their results in another order.
+                // A step may update several keys of the left table, or one twice.
                 how(if is_single(&case.nodes, *from) { How::Foreign } else { How::ForeignByKey })
             }
             Node::TableFilter { .. }

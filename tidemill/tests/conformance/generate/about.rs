@@ -35,6 +35,8 @@ pub(super) struct About {
     pub(super) viewless: bool,
     /// It comes from a foreign-key join that keeps no values. No step that needs them is valid.
     pub(super) storeless: bool,
+    /// A table whose values have times until which they hold.
+    pub(super) versioned: bool,
     /// It emits when the wall clock advances. Two such nodes have no order.
     pub(super) timed: bool,
     /// It comes from a foreign-key join: see the rules.
@@ -89,6 +91,7 @@ impl About {
             | Node::SlidingCogroup { .. } => {
                 (about.shape, about.plain, about.keyed) = (Shape::Windows, false, false);
             }
+            Node::JoinTable { waits: Some(_), .. } => about.plain = false,
             Node::JoinStreams { kind, .. } => (about.plain, about.loose) = (false, *kind != Kind::Inner),
             // The global table is always up to date.
             Node::JoinGlobal { .. } => about.topics.clone_from(&parents[0].topics),
@@ -101,10 +104,10 @@ impl About {
         );
         // Two records of one instant: see the rules for sessions.
         let distinct = single && parents.iter().all(|about| about.plain);
-        // A record that updates both sides of a join.
+        // One record may come from both sides.
         let related = parents.len() == 2 && !parents[0].topics.is_disjoint(&parents[1].topics);
         about.initial |= match node {
-            Node::Sessions { .. } | Node::SessionCogroup { .. } => !distinct,
+            Node::Sessions { .. } | Node::SessionCogroup { .. } => !distinct || related,
             Node::JoinTables { stored: true, .. } => related,
             _ => matches!(
                 node,
@@ -124,6 +127,7 @@ impl About {
     fn step(&mut self, table: &Self, stored: bool) {
         (self.shape, self.initial, self.inclusive) = (table.shape, table.initial, table.inclusive);
         (self.viewless, self.storeless) = (!stored && table.viewless, !stored && table.storeless);
+        self.versioned = !stored && table.versioned;
     }
 
     /// Whether its records can be read.

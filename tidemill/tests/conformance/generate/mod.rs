@@ -30,7 +30,10 @@ pub(crate) fn cases() -> impl Strategy<Value = Case> {
 
 fn topics(case: &Case) -> Vec<String> {
     let topic = |node: &Node| match node {
-        Node::Stream { topic } | Node::Table { topic } | Node::GlobalTable { topic } => Some(topic.clone()),
+        Node::Stream { topic }
+        | Node::Table { topic }
+        | Node::VersionedTable { topic, .. }
+        | Node::GlobalTable { topic } => Some(topic.clone()),
         _ => None,
     };
     case.nodes.iter().filter_map(topic).collect()
@@ -62,7 +65,11 @@ fn how(case: &Case) -> How {
 
 /// Whether all its nodes see the same records at the same time, so that they have one stream time.
 fn is_one_task(case: &Case) -> bool {
-    let topics = case.nodes.iter().filter(|node| matches!(node, Node::Stream { .. } | Node::Table { .. })).count();
+    let topics = case
+        .nodes
+        .iter()
+        .filter(|node| matches!(node, Node::Stream { .. } | Node::Table { .. } | Node::VersionedTable { .. }))
+        .count();
     let parted =
         |node: &Node| matches!(node, Node::Repartition { .. } | Node::GroupTable { .. } | Node::JoinForeign { .. });
     topics == 1 && !case.nodes.iter().any(parted)

@@ -9,7 +9,11 @@ use super::{
 use crate::case::{Case, FoldKind, Kind, Node, is_single};
 
 /// How many nodes each plan begins with.
-const SOURCES: usize = 5;
+const SOURCES: usize = 6;
+/// The place of the versioned table, and the number of its topic.
+const VERSIONED: u8 = 4;
+/// How long it keeps versions.
+const HISTORY: i64 = 20;
 
 pub(super) struct Plan {
     nodes: Vec<Node>,
@@ -22,14 +26,15 @@ impl Plan {
     /// The sources, which stay if something reads them.
     pub(super) fn new(narrow: bool) -> Self {
         let mut plan = Self { nodes: Vec::new(), about: Vec::new(), narrow };
-        for (topic, number) in ["a", "b", "t", "u", "w"].into_iter().zip(0..) {
+        for (topic, number) in ["a", "b", "t", "u", "v", "w"].into_iter().zip(0..) {
             let topic = topic.to_owned();
             let (shape, node) = match number {
                 0 | 1 => (Shape::Stream, Node::Stream { topic }),
                 2 | 3 => (Shape::Table, Node::Table { topic }),
+                VERSIONED => (Shape::Table, Node::VersionedTable { topic, history: HISTORY }),
                 _ => (Shape::Global, Node::GlobalTable { topic }),
             };
-            plan.about.push(About::source(shape, number));
+            plan.about.push(About { versioned: number == VERSIONED, ..About::source(shape, number) });
             plan.nodes.push(node);
         }
         plan
@@ -74,7 +79,17 @@ impl Plan {
                 Node::Cogroup { from, with, window }
             }),
             21..24 => self.pair(draw, true).map(|(from, with)| join_streams(draw, from, with)),
-            24..27 => self.join_table(draw).map(|(from, with)| Node::JoinTable { from, with, kind }),
+            24..27 => self.join_table(draw).map(|(from, with)| {
+                let waits = of(c, &[None, Some(3), Some(HISTORY), None]).filter(|_| with == usize::from(VERSIONED));
+                // Kafka Streams fails if a record without a key waits.
+                let apart = !self.about[from].topics.contains(&VERSIONED);
+                let (from, waits) = match (kind, waits) {
+                    (Kind::Left, Some(_)) if !apart => (from, None),
+                    (Kind::Left, Some(_)) => (self.push(Node::Repartition { from, keyless: false }), waits),
+                    _ => (from, waits),
+                };
+                Node::JoinTable { from, with, kind, waits }
+            }),
             27 => self.table(draw, false).map(|from| {
                 let stored = b % 2 == 1 && self.about[from].shape == Shape::Table;
                 Node::TableFilter { from, r#mod: modulo, is: u64::from(b) % modulo, stored }
@@ -107,11 +122,15 @@ impl Plan {
                 let (difference, grace) = (of(b, &[5, 2, 10, 1]), of(c, &[0, 3, 10, 40]));
                 Node::Sliding { from, difference, grace, kind: fold, close: draw.op == 44, forgetful: false }
             }),
-            37 | 38 => self.table(draw, true).filter(|from| !self.about[*from].storeless).map(|from| {
-                let until_close = self.about[from].shape == Shape::Windows && !self.about[from].inclusive && b % 4 != 0;
-                let keys = if until_close { None } else { of(a, &[None, None, Some(1), Some(2)]) };
-                Node::Suppress { from, wait: (!until_close).then(|| of(c, &[5, 0, 20])), keys }
-            }),
+            37 | 38 => self
+                .table(draw, true)
+                .filter(|from| !self.about[*from].storeless && !self.about[*from].versioned)
+                .map(|from| {
+                    let until_close =
+                        self.about[from].shape == Shape::Windows && !self.about[from].inclusive && b % 4 != 0;
+                    let keys = if until_close { None } else { of(a, &[None, None, Some(1), Some(2)]) };
+                    Node::Suppress { from, wait: (!until_close).then(|| of(c, &[5, 0, 20])), keys }
+                }),
             45 => self.table(draw, false).map(|from| {
                 let stored = b % 2 == 1 && self.about[from].shape == Shape::Table;
                 Node::TableFilterNot { from, r#mod: modulo, is: u64::from(b) % modulo, stored }
@@ -143,7 +162,7 @@ impl Plan {
                 .choose(draw.from, |about| about.shape == Shape::Stream && about.plain && about.keyed)
                 .map(|from| join_streams(Draw { op: a, ..draw }, from, from)),
             _ => self
-                .two(draw, |about| about.shape == Shape::Table && !about.initial && !about.viewless)
+                .two(draw, |about| about.shape == Shape::Table && !about.initial && !about.viewless && !about.versioned)
                 .filter(|(from, with)| self.about[*from].topics.is_disjoint(&self.about[*with].topics))
                 .map(|(from, with)| Node::JoinForeign { from, with, kind, stored: c % 2 == 1 }),
         };

@@ -12,6 +12,7 @@ import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.kstream.Branched;
 import org.apache.kafka.streams.kstream.GlobalKTable;
 import org.apache.kafka.streams.kstream.JoinWindows;
+import org.apache.kafka.streams.kstream.Joined;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
@@ -20,6 +21,7 @@ import org.apache.kafka.streams.kstream.Repartitioned;
 import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.Stores;
 
 final class Nodes {
     private final StreamsBuilder builder;
@@ -46,6 +48,8 @@ final class Nodes {
         return switch (node.get("op").asText()) {
             case "stream" -> builder.<String, String>stream(node.get("topic").asText());
             case "table" -> builder.table(node.get("topic").asText(), store());
+            case "versioned_table" -> builder.table(node.get("topic").asText(), Materialized.<String, String>as(
+                Stores.persistentVersionedKeyValueStore(name(), ms(node, "history"))));
             case "global_table" -> builder.globalTable(node.get("topic").asText(), store());
             case "filter" -> from(node).filter((key, value) -> Functions.is(value, mod, is));
             case "filter_not" -> from(node).filterNot((key, value) -> Functions.is(value, mod, is));
@@ -70,9 +74,7 @@ final class Nodes {
             // Kafka Streams loses records without a key there, but for those that an outer join waits for.
             case "repartition" -> from(node).filter((key, value) -> node.has("keyless") || key != null).repartition(Repartitioned.as("r" + nodes.size()));
             case "join_streams" -> joinStreams(node);
-            case "join_table" -> kind(node).equals("left")
-                ? from(node).leftJoin(table(node, "with"), Functions::both)
-                : from(node).join(table(node, "with"), Functions::both);
+            case "join_table" -> joinTable(node);
             case "join_global" -> joinGlobal(node);
             case "process" -> Processors.process(builder, this, node);
             case "process_values" -> Processors.processValues(builder, this, node);
@@ -80,6 +82,16 @@ final class Nodes {
                 Folds.node(this, node);
             default -> Tables.node(this, node);
         };
+    }
+
+    private Object joinTable(JsonNode node) {
+        KTable<String, String> table = table(node, "with");
+        Joined<String, String, String> joined = Joined.as("w" + nodes.size());
+        if (node.has("waits")) {
+            joined = joined.withGracePeriod(ms(node, "waits"));
+        }
+        return kind(node).equals("left") ? from(node).leftJoin(table, Functions::both, joined)
+            : from(node).join(table, Functions::both, joined);
     }
 
     private Object joinStreams(JsonNode node) {
