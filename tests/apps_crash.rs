@@ -206,7 +206,9 @@ async fn form_coach_killed_in_the_middle_of_repetitions_gives_the_same_results()
     fn frames(window: i64) -> Value {
         let of = |user: &str| {
             let mut frames = recorded("squats_clean", window);
-            frames.iter_mut().for_each(|frame| frame["user_id"] = user.into());
+            for frame in &mut frames {
+                frame["user_id"] = user.into();
+            }
             frames
         };
         USERS.iter().flat_map(|user| of(user)).collect()

@@ -49,6 +49,12 @@ impl Coach {
         self.pose.pipe(frame.user_id.clone(), text, frame.timestamp).expect("processed");
     }
 
+    fn send_all<'a>(&self, frames: impl IntoIterator<Item = &'a PoseFrame>) {
+        for frame in frames {
+            self.send(frame);
+        }
+    }
+
     fn pass(&self, millis: u64) {
         for _ in 0..millis / 100 {
             self.driver.advance_wall_clock(Duration::from_millis(100)).expect("steps");
@@ -83,7 +89,7 @@ impl Coach {
 /// The feedback on frames of one athlete.
 fn coached(frames: &[PoseFrame]) -> Vec<FormFeedback> {
     let coach = Coach::start();
-    frames.iter().for_each(|frame| coach.send(frame));
+    coach.send_all(frames);
     coach.read()
 }
 
@@ -260,9 +266,9 @@ fn quick_and_slow_repetitions_are_one_result_each() {
     for (name, all) in [("squats_clean", 12), ("pull_ups_half", 12)] {
         let at_speed = |times: i64, over: i64| {
             let mut frames = frames(name);
-            frames
-                .iter_mut()
-                .for_each(|frame| frame.timestamp = START_MS + (frame.timestamp - START_MS) * times / over);
+            for frame in &mut frames {
+                frame.timestamp = START_MS + (frame.timestamp - START_MS) * times / over;
+            }
             frames
         };
         for frames in [at_speed(1, 2), at_speed(2, 1), often(&frames(name), 4)] {
@@ -319,7 +325,7 @@ fn frames_out_of_order_are_judged_like_frames_in_order() {
         let mut shuffled: Vec<PoseFrame> = ordered.chunks(3).flat_map(|three| three.iter().rev().cloned()).collect();
         shuffled.extend(ordered.last().cloned());
         let coach = Coach::start();
-        shuffled.iter().for_each(|frame| coach.send(frame));
+        coach.send_all(&shuffled);
         let feedback = coach.read();
         assert_complete(&ordered, &feedback);
         assert_eq!(counted(&feedback), counted(&ALL[name]), "{name}");
@@ -333,9 +339,9 @@ fn a_frame_whose_repetition_is_closed_is_told_and_changes_nothing() {
     let coach = Coach::start();
     let squats = frames("squats_clean");
     let (before, after) = squats.split_at(60);
-    before.iter().for_each(|frame| coach.send(frame));
+    coach.send_all(before);
     coach.send(&PoseFrame { exercise: "push_up".to_owned(), ..squats[10].clone() });
-    after.iter().for_each(|frame| coach.send(frame));
+    coach.send_all(after);
     assert_eq!(coach.read(), ALL["squats_clean"]);
     let late = coach.driver.output::<Windowed<String>, LateEvents>(form_coach::LATE).read_values().expect("reads");
     let behind_ms = before[59].timestamp - squats[10].timestamp;
@@ -350,14 +356,14 @@ fn who_vanishes_gets_feedback_when_the_clock_says_so() {
     let until = |end_ms: i64| squats.iter().filter(move |frame| frame.timestamp - START_MS < end_ms);
     // The way back of the first squat ends at 5.36 s. After that, two frames come.
     let coach = Coach::start();
-    until(5_600).for_each(|frame| coach.send(frame));
+    coach.send_all(until(5_600));
     assert!(coach.closed().is_empty());
     coach.pass(1_000);
     let closed = coach.closed();
     assert_eq!(closed.len(), 1, "{closed:?}");
     assert!(closed[0].2 - START_MS < 5_300, "{closed:?}");
     // In the middle of the second squat.
-    until(7_400).skip(until(5_600).count()).for_each(|frame| coach.send(frame));
+    coach.send_all(until(7_400).skip(until(5_600).count()));
     coach.pass(2_000);
     assert!(coach.closed().is_empty(), "frames may still come");
     coach.pass(1_000);
@@ -384,12 +390,14 @@ fn a_crash_in_the_middle_of_a_repetition_changes_nothing() {
 fn a_wrong_clock_harms_nobody_else() {
     let coach = Coach::start();
     let mut ahead = of("push_ups_clean", "eve");
-    ahead.iter_mut().for_each(|frame| frame.timestamp += 100 * 86_400_000);
+    for frame in &mut ahead {
+        frame.timestamp += 100 * 86_400_000;
+    }
     for (eve, ada) in ahead.iter().zip(&frames("squats_clean")) {
         coach.send(eve);
         coach.send(ada);
     }
-    frames("squats_clean").iter().skip(ahead.len()).for_each(|frame| coach.send(frame));
+    coach.send_all(frames("squats_clean").iter().skip(ahead.len()));
     let (eve, ada): (Vec<_>, Vec<_>) = coach.read().into_iter().partition(|one| one.user_id == "eve");
     assert_eq!(counted(&eve), counted(&ALL["push_ups_clean"]));
     assert_eq!(ada, ALL["squats_clean"]);
@@ -420,9 +428,9 @@ fn an_erased_athlete_has_no_open_repetition_and_begins_anew() {
     let pieces = coach.driver.key_value_store::<String, String>("pieces", 0).expect("reads").expect("runs");
     assert_eq!(pieces.all().read_all().expect("reads").into_iter().map(|(user, _)| user).collect::<Vec<_>>(), ["anna"]);
 
-    anna[half..].iter().for_each(|frame| coach.send(frame));
+    coach.send_all(&anna[half..]);
     let first_ms = ann[half].timestamp;
-    ann[half..].iter().for_each(|frame| coach.send(frame));
+    coach.send_all(&ann[half..]);
     let feedback = coach.read();
     let (ann, anna): (Vec<_>, Vec<_>) = feedback.into_iter().partition(|one| one.user_id == "ann");
     let again: Vec<_> = ann.iter().filter(|one| one.window_end_ms > first_ms).collect();

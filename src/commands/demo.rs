@@ -149,9 +149,9 @@ async fn analysed(server: &Server, playlist: &Playlist, place: &Place) -> Result
                 let (start, end) = (bound("window_start_ms"), bound("window_end_ms"));
                 if start < end {
                     let told: Vec<_> = missing.range(start..end).cloned().collect();
-                    told.iter().for_each(|time| {
+                    for time in &told {
                         missing.remove(time);
-                    });
+                    }
                 }
             }
         }
