@@ -8,6 +8,7 @@ use tidemill::{
 use super::{
     by_key::ByKey,
     cogroup::Cogroup,
+    global::Global,
     join::Join,
     processor::Batching,
     repartition::Repartition,
@@ -117,4 +118,9 @@ fn a_flush_behind_the_next_owners_records_does_not_hide_them_from_the_store() {
 fn what_a_replaced_member_writes_to_a_changelog_is_written_over_by_the_next_owner() {
     check::<ByKey>([4291, 6571], AtLeastOnce, &FaultRates::default());
     assert_right(593, standbys::run::<ByKey>(593, AtLeastOnce, &FaultRates::default()));
+}
+
+#[test]
+fn a_global_store_that_is_filled_again_may_be_damaged_at_once() {
+    check::<Global>([597, 1166], ExactlyOnce, &FaultRates::default());
 }

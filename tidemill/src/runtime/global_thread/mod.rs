@@ -25,6 +25,10 @@ const BATCH: usize = 10_000;
 /// How often the store notes that it has everything. A store that notes nothing for long is filled again.
 const WHOLE_EVERY_MS: i64 = 60_000;
 
+/// How often a start sets a corrupted store aside. The store in its place may be damaged too, but a disk that damages all
+/// of them must not hold the start up for ever.
+const SET_ASIDE_MAX: usize = 5;
+
 /// The thread of one global store (`GlobalStreamThread` in Kafka Streams, which has one thread for all stores).
 pub(crate) struct GlobalThread {
     app: Prepared,
@@ -50,13 +54,13 @@ impl GlobalThread {
 
     /// Opens the store and begins its bootstrap. A corrupted store is set aside first.
     pub(crate) fn start(app: Prepared, store: StoreName) -> Result<Self, TaskError> {
-        match Self::open(app.clone(), store.clone()) {
-            Err(error @ TaskError::Corrupted { .. }) => {
-                set_aside(&app, &store, &error)?;
-                Self::open(app, store)
+        for _ in 0..SET_ASIDE_MAX {
+            match Self::open(app.clone(), store.clone()) {
+                Err(error @ TaskError::Corrupted { .. }) => set_aside(&app, &store, &error)?,
+                opened => return opened,
             }
-            opened => opened,
         }
+        Self::open(app, store)
     }
 
     fn open(app: Prepared, store: StoreName) -> Result<Self, TaskError> {

@@ -1,14 +1,24 @@
 //! Tests that run single turns of the thread of a global store, on a disk that survives it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use tidemill_state::{ByteStore, KeyValueStore, Utf8};
+use tidemill_state::{Backend, ByteStore, KeyValueStore, StoreError, Utf8};
 
 use super::GlobalThread;
 use crate::{
     StreamsBuilder, StreamsConfig,
     clock::ManualClock,
+    error::TaskError,
+    graph::StoreSpec,
+    plan::TaskId,
     runtime::{Prepared, TaskState},
+    task::StoreSupplier,
     testing::{Fate, FaultRates, Process, SimulatedDisk},
     transport::{
         TopicPartition, Transport as _,
@@ -151,8 +161,44 @@ fn a_store_of_another_format_is_filled_again() {
     run(&world.app()).close().expect("closes");
     let app = world.app();
     let spec = &app.plan.graph().globals["names"].spec;
-    let backend = app.stores.open(crate::plan::TaskId::GLOBAL, spec).expect("opens");
+    let backend = app.stores.open(TaskId::GLOBAL, spec).expect("opens");
     ByteStore::new("names", backend).set_written_by("value=json").expect("writes");
     let thread = run(&app);
     assert_eq!((thread.task.processed, keys(&app).len()), (2, 2));
+}
+
+/// A disk that damages so many stores when they are opened.
+struct Damaging(SimulatedDisk, AtomicUsize);
+
+impl StoreSupplier for Damaging {
+    fn open(&self, task: TaskId, spec: &StoreSpec) -> Result<Box<dyn Backend>, StoreError> {
+        let left = self.1.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        match left {
+            Ok(_) => Err(StoreError::Corrupted { store: spec.name.to_string(), source: "damaged".into() }),
+            Err(_) => self.0.open(task, spec),
+        }
+    }
+
+    fn quarantine(&self, task: TaskId, spec: &StoreSpec) -> Result<(), StoreError> {
+        self.0.quarantine(task, spec)
+    }
+}
+
+#[test]
+fn a_start_goes_on_though_the_store_in_a_corrupted_ones_place_is_damaged_too() {
+    let world = World::new();
+    world.append(0, &["a", "b"]);
+    let mut app = world.app();
+    app.stores = Arc::new(Damaging(world.disk.clone(), AtomicUsize::new(3)));
+    drop(run(&app));
+    assert_eq!(keys(&app), ["a", "b"]);
+}
+
+#[test]
+fn a_start_ends_on_a_disk_that_damages_every_store() {
+    let mut app = World::new().app();
+    let disk = World::new().disk;
+    app.stores = Arc::new(Damaging(disk, AtomicUsize::new(usize::MAX)));
+    let refused = GlobalThread::start(app, "names".into()).err();
+    assert!(matches!(refused, Some(TaskError::Corrupted { .. })), "{refused:?}");
 }
