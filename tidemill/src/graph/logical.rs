@@ -320,7 +320,7 @@ impl Graph {
                 .problems
                 .push(format!("store '{name}' has windows or versions: set their retention, not a time to live")),
             None if idle_after_ms.is_some() => {
-                self.problems.push(format!("store '{name}' has an idle time, but no time to live that it could move"))
+                self.problems.push(format!("store '{name}' has an idle time, but no time to live that it could move"));
             }
             None => {}
         }
