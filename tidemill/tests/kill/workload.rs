@@ -128,22 +128,23 @@ impl Work {
 
     /// Every record of a topic, partition by partition.
     pub(crate) fn all<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = Entry> + 'a {
-        self.places(self.all_portions()).map(move |(partition, index)| self.entry(topic, partition, index))
+        places(self.all_portions()).map(move |(partition, index)| self.entry(topic, partition, index))
     }
 
     /// As [`all`](Self::all), without the last portion.
     pub(crate) fn data<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = Entry> + 'a {
-        self.places(self.portions).map(move |(partition, index)| self.entry(topic, partition, index))
-    }
-
-    fn places(&self, portions: i64) -> impl Iterator<Item = (i32, i64)> + use<> {
-        (0..PARTITIONS).flat_map(move |partition| (0..PORTION * portions).map(move |index| (partition, index)))
+        places(self.portions).map(move |(partition, index)| self.entry(topic, partition, index))
     }
 
     /// What a portion is appended to. What a stream may look up comes first.
     fn fed(&self) -> impl Iterator<Item = &&'static str> {
         self.of.globals.iter().chain(self.of.inputs)
     }
+}
+
+/// Every place of so many portions, partition by partition.
+fn places(portions: i64) -> impl Iterator<Item = (i32, i64)> {
+    (0..PARTITIONS).flat_map(move |partition| (0..PORTION * portions).map(move |index| (partition, index)))
 }
 
 /// `SplitMix64`.
