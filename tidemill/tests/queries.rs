@@ -246,9 +246,8 @@ fn versions_are_found_in_all_partitions_and_on_standbys() -> Tested {
     wait_until("all are kept", || is_drained(&log, "app"));
     for streams in [&one, &two] {
         let kept = streams.versioned_store::<String, String>("kept").enable_stale_stores();
-        let has = |key: &String, versions: usize| {
-            kept.history(key, 0, i64::MAX).map(|found| found.len() == versions).unwrap_or_default()
-        };
+        let has =
+            |key: &String, versions: usize| kept.history(key, 0, i64::MAX).is_ok_and(|found| found.len() == versions);
         wait_until("each has all versions", || keys.iter().all(|key| has(key, 3)));
         for key in &keys {
             let then = kept.get_as_of(key, 299)?.ok_or("it had a value")?;

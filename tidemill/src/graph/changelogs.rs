@@ -37,7 +37,6 @@ impl Graph {
 
 /// Whether a text may be the name of a topic's setting. Only the broker knows which names there are.
 fn is_setting(name: &str) -> bool {
-    let parts: Vec<_> = name.split('.').collect();
-    let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
-    parts.len() > 1 && parts.iter().all(|part| is_word(&part)) || name == "preallocate"
+    let is_word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    (name.contains('.') || name == "preallocate") && name.split('.').all(is_word)
 }

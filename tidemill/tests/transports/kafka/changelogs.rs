@@ -19,9 +19,9 @@ fn a_changelog_is_created_with_its_settings() -> Tested {
     let Some(broker) = Broker::start(Options::new()) else { return Ok(()) };
     let site = site(&broker, "changelog_settings")?;
     site.create("in", 1)?;
-    let start = |application: &str, setting| {
+    let start = |application: &str, setting| -> Tested<_> {
         let config = StreamsConfig::new(site.named(application));
-        Ok::<_, Box<dyn std::error::Error>>(Streams::start(&counting(&site, setting)?, config, site.transport.clone()))
+        Ok(Streams::start(&counting(&site, setting)?, config, site.transport.clone()))
     };
     let streams = start("app", ("max.message.bytes", "20000"))??;
     let most = site.transport.admin()?.max_record_bytes(&site.named("app-counts-changelog"))?;
