@@ -1,9 +1,8 @@
 //! When a task's rows with a time to live expire: before a record that moves the time, and after idle time.
 
-use crate::{
-    operators::{Failure, TaskContext, TimeToLive},
-    state::StoreError,
-};
+use tidemill_state::StoreError;
+
+use crate::operators::{Failure, TaskContext, TimeToLive};
 
 /// The times to live of a task's stores.
 pub(super) struct Expiry {
