@@ -1,5 +1,12 @@
 //! The states before changes, so that single changes can be undone.
 
+/// A position for `undo_to` of a store of windows or sessions. The default is the position at its `begin_undo`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Savepoint {
+    pub(crate) rows: usize,
+    pub(crate) journal: usize,
+}
+
 /// The states before each change, oldest first. Nothing is noted outside [`begin`](Self::begin) and [`end`](Self::end).
 #[derive(Debug, Clone)]
 pub(crate) struct Journal<T>(Option<Vec<T>>);

@@ -10,7 +10,6 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 
-pub use undo::SessionSavepoint;
 pub(crate) use walk::SessionWalk;
 
 use crate::journal::Journal;

@@ -6,7 +6,6 @@ mod fetch;
 mod undo;
 
 pub use fetch::WindowWalk;
-pub use undo::WindowSavepoint;
 
 use std::cell::RefCell;
 use std::ops::Bound;

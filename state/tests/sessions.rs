@@ -11,7 +11,7 @@ use common::{bytes, durable_kinds, kinds, row};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use tidemill_state::{ByteSessionStore, ByteStore, Direction, SessionKey, SessionSavepoint};
+use tidemill_state::{ByteSessionStore, ByteStore, Direction, Savepoint, SessionKey};
 
 fn sessions(store: ByteStore) -> ByteSessionStore {
     ByteSessionStore::new(store, 1_000)
@@ -261,7 +261,7 @@ fn a_store_of_sessions_agrees_with_a_plain_map() {
                         store.put(&at.key, at.start, at.end, value.clone());
                         store.remove(&at.key, at.start, at.end + 1).unwrap();
                     }
-                    store.undo_to(SessionSavepoint::default());
+                    store.undo_to(Savepoint::default());
                     store.end_undo();
                 }
             }

@@ -1,6 +1,7 @@
 //! Undo of single writes to sessions, in addition to the rollback of whole commits.
 
 use super::{ByEnd, ByteSessionStore};
+use crate::journal::Savepoint;
 
 /// A change of the order of ends.
 #[derive(Debug)]
@@ -9,13 +10,6 @@ pub(super) enum Change {
     Built,
     Added(ByEnd),
     Removed(ByEnd),
-}
-
-/// A position for [`ByteSessionStore::undo_to`]. The default is the position at [`ByteSessionStore::begin_undo`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SessionSavepoint {
-    rows: usize,
-    journal: usize,
 }
 
 impl ByteSessionStore {
@@ -32,8 +26,8 @@ impl ByteSessionStore {
     }
 
     /// As [`ByteStore::savepoint`](crate::ByteStore::savepoint). See the example of [`undo_to`](Self::undo_to).
-    pub fn savepoint(&self) -> SessionSavepoint {
-        SessionSavepoint { rows: self.store.savepoint(), journal: self.journal.savepoint() }
+    pub fn savepoint(&self) -> Savepoint {
+        Savepoint { rows: self.store.savepoint(), journal: self.journal.savepoint() }
     }
 
     /// As [`ByteStore::undo_to`](crate::ByteStore::undo_to).
@@ -53,7 +47,7 @@ impl ByteSessionStore {
     /// assert_eq!(store.next_by_end(0, i64::MAX, None)?.map(|session| session.end), Some(5_000));
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
-    pub fn undo_to(&mut self, savepoint: SessionSavepoint) {
+    pub fn undo_to(&mut self, savepoint: Savepoint) {
         self.store.undo_to(savepoint.rows);
         for change in self.journal.take_since(savepoint.journal) {
             match (change, &mut self.by_end) {

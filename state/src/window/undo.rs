@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::ByteWindowStore;
-use crate::sequences::Expired;
+use crate::{journal::Savepoint, sequences::Expired};
 
 /// The state beside the rows before a change.
 #[derive(Debug)]
@@ -17,13 +17,6 @@ impl Replaced {
     pub(super) fn sequence(start: i64, key: &[u8], next: Option<u32>) -> Self {
         Self::Sequence(start, Bytes::copy_from_slice(key), next)
     }
-}
-
-/// A position for [`ByteWindowStore::undo_to`]. The default is the position at [`ByteWindowStore::begin_undo`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct WindowSavepoint {
-    rows: usize,
-    journal: usize,
 }
 
 impl ByteWindowStore {
@@ -40,8 +33,8 @@ impl ByteWindowStore {
     }
 
     /// As [`ByteStore::savepoint`](crate::ByteStore::savepoint). See the example of [`undo_to`](Self::undo_to).
-    pub fn savepoint(&self) -> WindowSavepoint {
-        WindowSavepoint { rows: self.store.savepoint(), journal: self.journal.savepoint() }
+    pub fn savepoint(&self) -> Savepoint {
+        Savepoint { rows: self.store.savepoint(), journal: self.journal.savepoint() }
     }
 
     /// As [`ByteStore::undo_to`](crate::ByteStore::undo_to). Sequence numbers return, too.
@@ -60,7 +53,7 @@ impl ByteWindowStore {
     /// assert_eq!(store.append(0, b"ann", row("bye"))?, 1);
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
-    pub fn undo_to(&mut self, savepoint: WindowSavepoint) {
+    pub fn undo_to(&mut self, savepoint: Savepoint) {
         self.store.undo_to(savepoint.rows);
         for replaced in self.journal.take_since(savepoint.journal) {
             match replaced {

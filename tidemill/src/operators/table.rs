@@ -49,6 +49,14 @@ impl<K: Data, V: Data> Receive<K, Option<V>> for KeepTable<K, V> {
     }
 }
 
+/// The records of a stream whose values have no tombstones.
+impl<K: Data, V: Data> Receive<K, V> for KeepTable<K, V> {
+    fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
+        let Record { key, value, timestamp, headers } = record;
+        Receive::<K, Option<V>>::receive(self, ctx, Record { key, value: Some(value), timestamp, headers })
+    }
+}
+
 /// The changes of a table. The old values are those of this store.
 impl<K: Data, V: Data> Receive<K, Change<V>> for KeepTable<K, V> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, Change<V>>) -> Outcome {

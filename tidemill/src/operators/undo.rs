@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use tidemill_state::{SessionSavepoint, VersionSavepoint, WindowSavepoint};
+use tidemill_state::{Savepoint as Journaled, VersionSavepoint};
 
 use super::{DropReason, Outcome, StoreHandle, TaskContext};
 use crate::handlers::ErrorOrigin;
@@ -33,8 +33,7 @@ struct Savepoint {
 
 enum StoreSavepoint {
     KeyValue(usize),
-    Window(WindowSavepoint),
-    Session(SessionSavepoint),
+    Journaled(Journaled),
     Versioned(VersionSavepoint),
 }
 
@@ -124,8 +123,8 @@ impl StoreHandle {
     fn savepoint(&self) -> StoreSavepoint {
         match self {
             Self::KeyValue(store) => StoreSavepoint::KeyValue(store.borrow().savepoint()),
-            Self::Window(store) => StoreSavepoint::Window(store.borrow().savepoint()),
-            Self::Session(store) => StoreSavepoint::Session(store.borrow().savepoint()),
+            Self::Window(store) => StoreSavepoint::Journaled(store.borrow().savepoint()),
+            Self::Session(store) => StoreSavepoint::Journaled(store.borrow().savepoint()),
             Self::Versioned(store) => StoreSavepoint::Versioned(store.borrow().savepoint()),
         }
     }
@@ -133,8 +132,8 @@ impl StoreHandle {
     fn undo_to(&self, savepoint: &StoreSavepoint) {
         match (self, savepoint) {
             (Self::KeyValue(store), StoreSavepoint::KeyValue(at)) => store.borrow_mut().undo_to(*at),
-            (Self::Window(store), StoreSavepoint::Window(at)) => store.borrow_mut().undo_to(*at),
-            (Self::Session(store), StoreSavepoint::Session(at)) => store.borrow_mut().undo_to(*at),
+            (Self::Window(store), StoreSavepoint::Journaled(at)) => store.borrow_mut().undo_to(*at),
+            (Self::Session(store), StoreSavepoint::Journaled(at)) => store.borrow_mut().undo_to(*at),
             (Self::Versioned(store), StoreSavepoint::Versioned(at)) => store.borrow_mut().undo_to(*at),
             (Self::KeyValue(_) | Self::Window(_) | Self::Session(_) | Self::Versioned(_), _) => {}
         }
@@ -143,8 +142,8 @@ impl StoreHandle {
     fn undo_all(&self) {
         match self {
             Self::KeyValue(store) => store.borrow_mut().undo_to(0),
-            Self::Window(store) => store.borrow_mut().undo_to(WindowSavepoint::default()),
-            Self::Session(store) => store.borrow_mut().undo_to(SessionSavepoint::default()),
+            Self::Window(store) => store.borrow_mut().undo_to(Journaled::default()),
+            Self::Session(store) => store.borrow_mut().undo_to(Journaled::default()),
             Self::Versioned(store) => store.borrow_mut().undo_to(VersionSavepoint::default()),
         }
     }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     graph::MAIN_PORT,
-    operators::{BuildNode, DropNullValues},
+    operators::{BuildNode, DropNullValues, KeepTable, Receive},
     record::Data,
 };
 
@@ -32,7 +32,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to_table(&self, materialized: impl Into<Materialized<K, V>>) -> KTable<K, V> {
-        self.map_values(Some).to_table_with_tombstones(materialized)
+        self.keep::<V>(materialized.into())
     }
 }
 
@@ -51,9 +51,7 @@ impl<K: Data, V: Data> KStream<K, Option<V>> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to_table_with_tombstones(&self, materialized: impl Into<Materialized<K, V>>) -> KTable<K, V> {
-        let (node, table) = kept::<K, V, Option<V>>(&self.graph, "to-table", self.node, materialized.into());
-        self.require_partitioned_by_key(node);
-        table
+        self.keep::<V>(materialized.into())
     }
 
     /// Keeps the records that have a value; the value type is then `V` instead of `Option<V>`. The others, such as the
@@ -76,5 +74,16 @@ impl<K: Data, V: Data> KStream<K, Option<V>> {
             Ok(())
         });
         self.then(add_operator(&self.graph, None, "drop-null-values", &[self.node], Vec::new(), build), false)
+    }
+}
+
+impl<K: Data, In: Data> KStream<K, In> {
+    fn keep<V: Data>(&self, materialized: Materialized<K, V>) -> KTable<K, V>
+    where
+        KeepTable<K, V>: Receive<K, In>,
+    {
+        let (node, table) = kept::<K, V, In>(&self.graph, "to-table", self.node, materialized);
+        self.require_partitioned_by_key(node);
+        table
     }
 }
