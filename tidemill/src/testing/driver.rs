@@ -1,62 +1,26 @@
 //! Runs a topology step by step on an in-memory log, with the production threads and tasks and a manual clock.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
+mod options;
+mod run;
+mod stores;
 
-use tidemill_state::{Coded, KeyValueStore, SessionStore, VersionedStore, WindowStore};
+pub use options::DriverOptions;
+
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+
+use tidemill_state::Coded;
 
 use super::{TestInputTopic, TestOutputTopic};
 use crate::{
     clock::ManualClock,
     config::StreamsConfig,
     error::{TaskError, TopologyError},
-    names::ThreadName,
-    operators::StoreHandle,
     plan::Plan,
     record::Data,
     runtime::{GlobalThread, Prepared, StreamThread, ThreadStatus},
     topology::Topology,
     transport::embedded::EmbeddedLog,
 };
-
-/// The settings of a driver.
-///
-/// ```
-/// # use tidemill::{StreamsBuilder, testing::{DriverOptions, TopologyTestDriver}};
-/// # let builder = StreamsBuilder::new();
-/// builder.stream::<u64, i64>("orders").to("copy");
-///
-/// let mut options = DriverOptions { wall_time_ms: 1_700_000_000_000, ..DriverOptions::default() }.partitions(2);
-/// options.partitions.insert("copy".into(), 4);
-/// let driver = TopologyTestDriver::with(&builder.build()?, options)?;
-/// assert_eq!(driver.plan().tasks().len(), 2, "one task for each partition of the input");
-/// assert_eq!(driver.log().end_offsets("copy")?, [0; 4]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone)]
-pub struct DriverOptions {
-    /// The application's configuration. The driver ignores the commit interval, because it commits after every step. It
-    /// also ignores the session timeout.
-    pub config: StreamsConfig,
-    /// The number of partitions of every topic that is not in `partitions`. Default 1.
-    pub default_partitions: i32,
-    /// The number of partitions of single topics. The driver also creates those that the topology does not name.
-    pub partitions: BTreeMap<String, i32>,
-    /// The wall time at the start, in milliseconds since the epoch. Default 0.
-    pub wall_time_ms: i64,
-}
-
-impl Default for DriverOptions {
-    fn default() -> Self {
-        Self { config: StreamsConfig::new("test"), default_partitions: 1, partitions: BTreeMap::new(), wall_time_ms: 0 }
-    }
-}
-
-impl DriverOptions {
-    /// Sets the number of partitions of every topic that is not in `partitions`. See the example of [`DriverOptions`].
-    pub fn partitions(self, default_partitions: i32) -> Self {
-        Self { default_partitions, ..self }
-    }
-}
 
 /// Writes records to a topology's inputs and reads its outputs (`TopologyTestDriver` in Kafka Streams). The application
 /// runs only when the test calls the driver.
@@ -274,200 +238,5 @@ impl TopologyTestDriver {
         let globals = self.core.globals.borrow();
         status.tasks.extend(globals.iter().flatten().flat_map(|global| global.report().tasks));
         Ok(status)
-    }
-
-    /// The key-value store of a task, by partition (`getKeyValueStore` in Kafka Streams). `None` if no task of that
-    /// partition has this store. Use it to read: an aggregate keeps its values in memory, so it may not see what a test
-    /// writes.
-    ///
-    /// # Errors
-    ///
-    /// If a task fails.
-    ///
-    /// ```
-    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
-    /// # let builder = StreamsBuilder::new();
-    /// builder.stream::<u64, String>("chat").group_by_key().count("messages");
-    ///
-    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
-    /// driver.input::<u64, String>("chat").pipe(1, "hi".into(), 5)?;
-    /// let messages = driver.key_value_store::<u64, i64>("messages", 0)?.expect("partition 0 has a task");
-    /// assert_eq!(messages.get_with_timestamp(&1)?, Some((1, 5)));
-    /// assert!(driver.key_value_store::<u64, i64>("messages", 1)?.is_none());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn key_value_store<K: Coded, V: Coded>(
-        &self,
-        name: &str,
-        partition: i32,
-    ) -> Result<Option<KeyValueStore<K, V>>, TaskError> {
-        Ok(match self.store(name, partition)? {
-            Some(StoreHandle::KeyValue(store)) => {
-                Some(KeyValueStore::new(store, Arc::new(K::Codec::default()), Arc::new(V::Codec::default())))
-            }
-            _ => None,
-        })
-    }
-
-    /// The window store of a task, by partition (`getWindowStore` in Kafka Streams). `None` if no task of that
-    /// partition has this store. Use it to read, as [`key_value_store`](Self::key_value_store).
-    ///
-    /// # Errors
-    ///
-    /// If a task fails.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use tidemill::TimeWindows;
-    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
-    /// # let builder = StreamsBuilder::new();
-    /// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
-    /// builder.stream::<u64, String>("chat").group_by_key().windowed_by(minutes).collect("chat-minutes");
-    ///
-    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
-    /// driver.input::<u64, String>("chat").pipe_all([(1, "hi".into(), 0), (1, "you".into(), 1)])?;
-    /// let minutes = driver.window_store::<u64, String>("chat-minutes", 0)?.expect("partition 0 has a task");
-    /// assert_eq!(minutes.elements(&1, 0)?, ["hi", "you"]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn window_store<K: Coded, V: Coded>(
-        &self,
-        name: &str,
-        partition: i32,
-    ) -> Result<Option<WindowStore<K, V>>, TaskError> {
-        Ok(match self.store(name, partition)? {
-            Some(StoreHandle::Window(store)) => {
-                Some(WindowStore::new(store, Arc::new(K::Codec::default()), Arc::new(V::Codec::default())))
-            }
-            _ => None,
-        })
-    }
-
-    /// The session store of a task, by partition (`getSessionStore` in Kafka Streams). `None` if no task of that
-    /// partition has this store. Use it to read, as [`key_value_store`](Self::key_value_store).
-    ///
-    /// # Errors
-    ///
-    /// If a task fails.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use tidemill::{SessionWindows, state::Session};
-    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
-    /// # let builder = StreamsBuilder::new();
-    /// let visits = SessionWindows::of_inactivity_gap_with_no_grace(Duration::from_secs(30));
-    /// builder.stream::<u64, String>("views").group_by_key().windowed_by(visits).count("visits");
-    ///
-    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
-    /// driver.input::<u64, String>("views").pipe_all([(1, "/".into(), 0), (1, "/cart".into(), 10_000)])?;
-    /// let visits = driver.session_store::<u64, i64>("visits", 0)?.expect("partition 0 has a task");
-    /// assert_eq!(visits.fetch(&1).read_all()?, [(Session { start: 0, end: 10_000 }, 2)]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn session_store<K: Coded, V: Coded>(
-        &self,
-        name: &str,
-        partition: i32,
-    ) -> Result<Option<SessionStore<K, V>>, TaskError> {
-        Ok(match self.store(name, partition)? {
-            Some(StoreHandle::Session(store)) => {
-                Some(SessionStore::new(store, Arc::new(K::Codec::default()), Arc::new(V::Codec::default())))
-            }
-            _ => None,
-        })
-    }
-
-    /// The versioned store of a task, by partition (`getVersionedKeyValueStore` in Kafka Streams). `None` if no task of
-    /// that partition has this store. Use it to read, as [`key_value_store`](Self::key_value_store).
-    ///
-    /// # Errors
-    ///
-    /// If a task fails. See the example of [`StreamsBuilder::add_versioned_store`](crate::StreamsBuilder::add_versioned_store)
-    /// for such a store.
-    pub fn versioned_store<K: Coded, V: Coded>(
-        &self,
-        name: &str,
-        partition: i32,
-    ) -> Result<Option<VersionedStore<K, V>>, TaskError> {
-        Ok(match self.store(name, partition)? {
-            Some(StoreHandle::Versioned(store)) => {
-                Some(VersionedStore::new(store, Arc::new(K::Codec::default()), Arc::new(V::Codec::default())))
-            }
-            _ => None,
-        })
-    }
-
-    fn store(&self, name: &str, partition: i32) -> Result<Option<StoreHandle>, TaskError> {
-        self.core.run()?;
-        if let Some(store) = self.core.app.settings.globals.reading(name) {
-            return Ok(Some(StoreHandle::KeyValue(store)));
-        }
-        self.core.with_thread(|thread| {
-            let stores = thread.stores()?;
-            let task = stores.iter().find(|task| task.task.partition == partition && task.handles.contains_key(name));
-            Ok(task.map(|task| task.handles[name].clone()))
-        })
-    }
-}
-
-impl Core {
-    /// Runs the thread's loop until no work is left, and commits after each turn. A punctuation may produce input for
-    /// another subtopology. A note of idle time closes that subtopology's windows at its next punctuation.
-    pub(super) fn run(&self) -> Result<(), TaskError> {
-        if !self.follow_globals()? {
-            return Ok(());
-        }
-        self.with_thread(|thread| {
-            let mut last = None;
-            loop {
-                let mut quiet = 0;
-                while quiet < 2 {
-                    if !self.follow_globals()? {
-                        return Ok(());
-                    }
-                    let done = thread.step(Duration::ZERO)?;
-                    thread.commit_now()?;
-                    quiet = if done == 0 && thread.is_idle() { quiet + 1 } else { 0 };
-                }
-                if last.replace(thread.status.commits) == Some(thread.status.commits) {
-                    return Ok(());
-                }
-                thread.tick_now()?;
-                thread.commit_now()?;
-            }
-        })
-    }
-
-    /// Global stores take up all updates that wait. `false` if one waits for something else, and tasks with it.
-    fn follow_globals(&self) -> Result<bool, TaskError> {
-        let mut slot = self.globals.borrow_mut();
-        let globals = match &mut *slot {
-            Some(globals) => globals,
-            none => none.insert(GlobalThread::start_all(&self.app)?),
-        };
-        let followed = globals.iter_mut().try_for_each(|global| {
-            let mut quiet = false;
-            while !quiet {
-                quiet = global.step(Duration::ZERO)? == 0 && (global.is_whole() || global.waits());
-            }
-            Ok(())
-        });
-        if followed.is_err() {
-            *slot = None;
-        }
-        followed.map(|()| self.app.settings.globals.are_whole())
-    }
-
-    fn with_thread<R>(&self, run: impl FnOnce(&mut StreamThread) -> Result<R, TaskError>) -> Result<R, TaskError> {
-        let mut slot = self.thread.borrow_mut();
-        let thread = match &mut *slot {
-            Some(thread) => thread,
-            empty => empty.insert(StreamThread::start(self.app.clone(), ThreadName::new("driver", 0))?),
-        };
-        let done = run(thread);
-        if done.is_err() {
-            *slot = None;
-        }
-        done
     }
 }
