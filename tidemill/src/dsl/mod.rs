@@ -2,6 +2,7 @@
 
 mod builder;
 mod cogroup;
+mod cogrouped_windows;
 mod consumed;
 mod erase;
 mod global_table;
@@ -36,9 +37,11 @@ mod try_windows;
 mod window_rows;
 mod windowed;
 mod windowed_by;
+mod windowed_cogroup;
 
 pub use builder::StreamsBuilder;
-pub use cogroup::{CogroupedKStream, CogroupedWindows, TimeWindowedCogroupedKStream};
+pub use cogroup::CogroupedKStream;
+pub use cogrouped_windows::CogroupedWindows;
 pub use consumed::Consumed;
 pub use global_table::GlobalKTable;
 pub use grouped::KGroupedStream;
@@ -61,3 +64,4 @@ pub use table_joined::TableJoined;
 pub use topology_builder::{NodeHandle, NodeProcessing, TopologyBuilder};
 pub use windowed::TimeWindowedKStream;
 pub use windowed_by::{Windows, WindowsOfCogroup};
+pub use windowed_cogroup::TimeWindowedCogroupedKStream;
