@@ -1,6 +1,6 @@
-use tidemill_state::MemoryBackend;
+use tidemill_state::{MemoryBackend, Row};
 
-use super::*;
+use super::{core::KeyClock, *};
 use crate::clock::Moment;
 
 const DAY_MS: i64 = 86_400_000;
