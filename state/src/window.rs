@@ -1,6 +1,8 @@
 //! Windows over a store: one value per key and window, or a row per collected element.
 
 mod by_key;
+mod commit;
+mod elements;
 mod erase;
 mod fetch;
 mod undo;
@@ -15,10 +17,7 @@ use bytes::Bytes;
 use crate::journal::Journal;
 use crate::sequences::Sequences;
 use crate::window_key::{encode_local, put_prefix, start_of, start_prefix};
-use crate::{ByteStore, CodecError, Direction, Row, SealedWindows, StoreError, WindowKey};
-
-/// Windows with at most this many elements are read element by element.
-const FEW: u32 = 4;
+use crate::{ByteStore, CodecError, Direction, Row, StoreError, WindowKey};
 
 /// A store of windows, ordered by start, key and sequence.
 ///
@@ -118,89 +117,6 @@ impl ByteWindowStore {
     /// ```
     pub fn delete(&mut self, start: i64, key: &[u8]) {
         self.store.delete(encode_local(start, key, 0));
-    }
-
-    /// Adds an element to a key's window and returns its sequence, from 0.
-    ///
-    /// ```
-    /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
-    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
-    /// assert_eq!(store.append(0, b"ann", row("hi"))?, 0);
-    /// assert_eq!(store.append(0, b"ann", row("bye"))?, 1);
-    /// assert_eq!(store.elements(0, b"ann")?, [row("hi"), row("bye")]);
-    /// assert!(store.delete_elements(0, b"ann")?, "there were elements");
-    /// assert!(store.elements(0, b"ann")?.is_empty());
-    /// # Ok::<(), tidemill_state::StoreError>(())
-    /// ```
-    pub fn append(&mut self, start: i64, key: &[u8], row: Row) -> Result<u32, StoreError> {
-        let seq = if let Some(next) = self.sequences.get_mut(start, key) {
-            let seq = *next;
-            *next += 1;
-            self.journal.note(|| undo::Replaced::sequence(start, key, Some(seq)));
-            seq
-        } else {
-            let seq = self.find_next_seq(start, key)?;
-            self.count_from(start, key, seq + 1);
-            seq
-        };
-        self.store.put(encode_local(start, key, seq), row);
-        Ok(seq)
-    }
-
-    /// The elements of a key's window, in the order they were appended. See the example of [`append`](Self::append).
-    pub fn elements(&self, start: i64, key: &[u8]) -> Result<Vec<Row>, StoreError> {
-        match self.known_len(start, key) {
-            Some(0) => Ok(Vec::new()),
-            // Single reads cost less than a scan.
-            Some(few @ ..=FEW) => {
-                let rows = (0..few).map(|seq| self.store.get(&encode_local(start, key, seq)));
-                rows.filter_map(Result::transpose).collect()
-            }
-            _ => self.scan_window(start, key, Direction::Forward)?.map(|row| Ok(row?.1)).collect(),
-        }
-    }
-
-    /// Deletes the elements of a key's window, and returns whether there were any elements. See the example of
-    /// [`append`](Self::append).
-    pub fn delete_elements(&mut self, start: i64, key: &[u8]) -> Result<bool, StoreError> {
-        if self.known_len(start, key) == Some(0) {
-            return Ok(false);
-        }
-        let rows = self.scan_window(start, key, Direction::Forward)?.map(|row| Ok(row?.0));
-        let rows = rows.collect::<Result<Vec<_>, StoreError>>()?;
-        self.stop_counting(start, key);
-        let found = !rows.is_empty();
-        for row in rows {
-            self.store.delete(row);
-        }
-        Ok(found)
-    }
-
-    /// A lower bound for the start of the first window with elements, known without a read. Without elements, the
-    /// largest number.
-    ///
-    /// ```
-    /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
-    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
-    /// assert_eq!(store.first_start_at_least(), i64::MAX);
-    /// store.append(60_000, b"ann", row("hi"))?;
-    /// assert_eq!(store.first_start_at_least(), 60_000);
-    /// # Ok::<(), tidemill_state::StoreError>(())
-    /// ```
-    pub fn first_start_at_least(&self) -> i64 {
-        let unseen = self.last_start.filter(|last| *last >= self.expired_before).map(|_| self.expired_before);
-        let seen = self.sequences.first_start();
-        unseen.into_iter().chain(seen).min().unwrap_or(i64::MAX)
-    }
-
-    /// The largest possible number of elements in a window, if it is known without a read.
-    fn known_len(&self, start: i64, key: &[u8]) -> Option<u32> {
-        let is_new = self.last_start.is_none_or(|last| start > last);
-        self.sequences.get(start, key).or(is_new.then_some(0))
     }
 
     /// The rows of windows that start in `[from_start, to_start)`, by start, key and sequence.
@@ -342,103 +258,6 @@ impl ByteWindowStore {
     /// window store, because it keeps sequence numbers. See the example of [`store`](Self::store).
     pub fn store_mut(&mut self) -> &mut ByteStore {
         &mut self.store
-    }
-
-    /// As [`ByteStore::commit`]. See the example of [`store`](Self::store).
-    pub fn commit(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
-        let sealed = self.seal();
-        self.commit_sealed(sealed, checkpoint)
-    }
-
-    /// As [`ByteStore::seal`]; see its example.
-    pub fn seal(&mut self) -> SealedWindows {
-        self.journal.end();
-        let (epoch, kept_from) = self.kept.seal();
-        SealedWindows { rows: self.store.seal(), expired_before: self.expired_before, epoch, kept_from }
-    }
-
-    /// As [`ByteStore::commit_sealed`]. See the example of [`ByteStore::seal`].
-    pub fn commit_sealed(&mut self, sealed: SealedWindows, checkpoint: Option<i64>) -> Result<(), StoreError> {
-        let SealedWindows { rows, expired_before, kept_from, .. } = sealed;
-        if self.store.holds(&rows) {
-            self.store.commit_sealed(rows, checkpoint)?;
-            self.committed_expired_before = expired_before;
-            self.kept.commit(kept_from);
-        }
-        Ok(())
-    }
-
-    /// As [`ByteStore::rollback`]. Sequence numbers are read again when they are needed.
-    ///
-    /// ```
-    /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
-    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
-    /// store.append(0, b"ann", row("hi"))?;
-    /// store.commit(None)?;
-    /// store.append(0, b"ann", row("rolled back"))?;
-    /// store.rollback();
-    /// assert_eq!(store.append(0, b"ann", row("bye"))?, 1);
-    /// # Ok::<(), tidemill_state::StoreError>(())
-    /// ```
-    pub fn rollback(&mut self) {
-        self.store.rollback();
-        self.expired_before = self.committed_expired_before;
-        self.kept.roll_back();
-        self.journal.end();
-        self.sequences.clear();
-        // An unknown start is safe: every window without a known sequence number is then looked up.
-        self.last_start = last_start(&self.store).unwrap_or(Some(i64::MAX));
-    }
-
-    /// As [`ByteStore::restore`], for rows with local keys ([`WindowKey::encode_local`]). See the example of
-    /// [`last_start`](Self::last_start).
-    pub fn restore(
-        &mut self,
-        rows: Vec<(Bytes, Option<Row>)>,
-        meta: Vec<(String, Bytes)>,
-        next_offset: i64,
-    ) -> Result<(), StoreError> {
-        let restored = rows.iter().filter_map(|(key, _)| start_of(key)).max();
-        self.store.restore(rows, meta, next_offset)?;
-        self.sequences.clear();
-        self.last_start = self.last_start.max(restored);
-        Ok(())
-    }
-
-    /// As [`ByteStore::clear`]. See the example of [`ByteStore::set_written_by`].
-    pub fn clear(&mut self) -> Result<(), StoreError> {
-        self.sequences.clear();
-        (self.expired_before, self.committed_expired_before) = (0, 0);
-        self.kept = by_key::Kept::default();
-        self.journal.end();
-        self.last_start = None;
-        self.store.clear()
-    }
-
-    fn find_next_seq(&self, start: i64, key: &[u8]) -> Result<u32, StoreError> {
-        if let Some(known) = self.known_len(start, key) {
-            return Ok(known);
-        }
-        let Some(last) = self.scan_window(start, key, Direction::Reverse)?.next() else {
-            return Ok(0);
-        };
-        let last = WindowKey::decode_local(last?.0).map_err(|source| self.codec_error(source))?;
-        Ok(last.seq + 1)
-    }
-
-    fn scan_window(
-        &self,
-        start: i64,
-        key: &[u8],
-        direction: Direction,
-    ) -> Result<impl Iterator<Item = Result<(Bytes, Row), StoreError>> + use<'_>, StoreError> {
-        let mut from = Vec::new();
-        put_prefix(start, key, &mut from);
-        let mut to = from.clone();
-        to.extend_from_slice(&u32::MAX.to_be_bytes());
-        self.store.scan(Bound::Included(&from), Bound::Included(&to), direction)
     }
 
     fn codec_error(&self, source: CodecError) -> StoreError {
