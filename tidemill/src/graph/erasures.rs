@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     NodeKind, StoreName,
-    logical::{Erasure, Graph, Node, PROCESS},
+    logical::{Erasure, Graph},
+    node::{Node, PROCESS},
     row_keys::Content,
 };
 use crate::names::NodeId;

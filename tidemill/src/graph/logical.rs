@@ -4,168 +4,13 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
 };
 
-use super::{Global, RowKeys, StoreFormat};
+use super::{Edge, Global, Node, NodeKind, PROCESS, Port, RowKeys, StoreFormat, StoreKind, StoreSpec};
 use crate::{
-    clock::FOR_EVER_MS,
     names::{NodeId, NodeName, StoreName},
-    transport::{AutoOffsetReset, Topic},
+    transport::AutoOffsetReset,
 };
-
-/// The output of a node that an edge starts from.
-pub(crate) type Port = u8;
-
-/// Results.
-pub(crate) const MAIN_PORT: Port = 0;
-
-/// Records that came after their windows had closed.
-pub(crate) const LATE_PORT: Port = 1;
-
-/// Requests of an asynchronous step that failed.
-pub(crate) const DEAD_LETTER_PORT: Port = 2;
-
-/// A topic as the DSL refers to it: a topic of the user, or a topic that the plan names after the application.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum TopicRef {
-    External(Topic),
-    Repartition(Arc<str>),
-    Request(Arc<str>),
-    Response(Arc<str>),
-    DeadLetter(Arc<str>),
-}
-
-/// What a node does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NodeKind {
-    /// Reads a topic.
-    Source(Topic),
-    /// Reads the topics whose names match this pattern.
-    PatternSource(Arc<str>),
-    /// Writes a topic.
-    Sink(Topic),
-    /// Writes the topic that each record chooses: one of these, or any topic if there are none.
-    SinkByRecord(Arc<[Topic]>),
-    /// Reads all partitions of a topic on each instance, for a global store.
-    GlobalSource(Topic),
-    /// Writes the repartition topic of that name. The topic partitions the records again.
-    RepartitionSink {
-        /// The name as the user gave it, without the application's id and the suffix.
-        name: Arc<str>,
-        /// The number of partitions, if the user set it.
-        partitions: Option<i32>,
-    },
-    /// Reads the repartition topic of that name.
-    RepartitionSource(Arc<str>),
-    /// Writes the requests of the asynchronous step of that name.
-    RequestSink(Arc<str>),
-    /// Reads the responses of the asynchronous step of that name.
-    ResponseSource(Arc<str>),
-    /// Writes the failed requests of the asynchronous step of that name.
-    DeadLetterSink(Arc<str>),
-    /// Any other node. The label appears in descriptions and in the formats that are kept beside stores. A store that
-    /// was written under another label refuses to open.
-    Operator(&'static str),
-}
-
-/// The source of a node's input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Edge {
-    /// The node that the edge starts from.
-    pub from: NodeId,
-    pub(crate) port: Port,
-}
-
-/// One step of a topology.
-#[derive(Debug, Clone)]
-pub struct Node {
-    /// Its id.
-    pub id: NodeId,
-    /// Its name.
-    pub name: NodeName,
-    /// What it does.
-    pub kind: NodeKind,
-    /// The edges that feed it.
-    pub parents: Vec<Edge>,
-    /// The stores that it reads or writes.
-    pub stores: Vec<StoreName>,
-}
-
-/// What a store holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreKind {
-    /// A value for each key.
-    KeyValue,
-    /// Values for each key and window.
-    Window {
-        /// The retention: rows are dropped if their window started longer ago than this in stream time.
-        retention_ms: i64,
-        /// Whether each key has a stream time of its own.
-        by_key: bool,
-    },
-    /// Values for each key and session.
-    Session {
-        /// The retention: a session is dropped if it ended longer ago than this in stream time.
-        retention_ms: i64,
-    },
-    /// The versions of each key's value.
-    Versioned {
-        /// How long versions are kept after they ended, in stream time.
-        history_retention_ms: i64,
-    },
-}
-
-impl StoreKind {
-    /// How long a versioned store keeps versions, in milliseconds; `None` for any other store.
-    pub(crate) fn history_ms(&self) -> Option<i64> {
-        match self {
-            Self::Versioned { history_retention_ms } => Some(*history_retention_ms),
-            Self::KeyValue | Self::Window { .. } | Self::Session { .. } => None,
-        }
-    }
-
-    /// How long a window or session store keeps rows, or a versioned store its history; `None` for ever, as every
-    /// key-value store does.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use tidemill::StoreKind;
-    ///
-    /// let minute = StoreKind::Window { retention_ms: 60_000, by_key: false };
-    /// assert_eq!(minute.retention(), Some(Duration::from_mins(1)));
-    /// assert_eq!(StoreKind::KeyValue.retention(), None);
-    /// ```
-    pub fn retention(&self) -> Option<Duration> {
-        match self {
-            Self::Window { retention_ms: kept_ms, .. }
-            | Self::Session { retention_ms: kept_ms }
-            | Self::Versioned { history_retention_ms: kept_ms }
-                if *kept_ms < FOR_EVER_MS =>
-            {
-                Some(Duration::from_millis(kept_ms.unsigned_abs()))
-            }
-            Self::Window { .. } | Self::Session { .. } | Self::Versioned { .. } | Self::KeyValue => None,
-        }
-    }
-}
-
-/// A store as the topology declares it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoreSpec {
-    /// Its name.
-    pub name: StoreName,
-    /// What it holds.
-    pub kind: StoreKind,
-    /// Whether the store is on disk (RocksDB). Otherwise it is in memory.
-    pub persistent: bool,
-    /// Whether the store has a changelog topic. With a changelog it survives the loss of its machine.
-    pub logged: bool,
-    /// Settings with which the changelog topic is created, by their names on the broker.
-    pub changelog_config: BTreeMap<String, String>,
-    /// What the rows depend on, such as the operator that writes them.
-    pub format: StoreFormat,
-}
 
 /// The idle time of an operator: it lets time advance while the operator's input is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,15 +45,6 @@ pub(crate) struct Erasure {
     /// The name of the codec of the step's keys, if the codec has one.
     pub(crate) key: Option<Cow<'static, str>>,
 }
-
-/// The label of steps that merge a table's updates.
-pub(crate) const TABLE_CACHE: &str = "table-cache";
-
-/// The label of steps that erase.
-pub(crate) const ERASE: &str = "erase";
-
-/// The label of steps with a processor of the user.
-pub(crate) const PROCESS: &str = "process";
 
 /// The graph while the DSL writes it.
 #[derive(Debug, Clone, Default)]
@@ -390,57 +226,5 @@ impl Graph {
 
     pub(crate) fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.index()]
-    }
-}
-
-impl Node {
-    /// Whether the step erases keys.
-    pub(crate) fn erases(&self) -> bool {
-        self.kind == NodeKind::Operator(ERASE)
-    }
-}
-
-impl NodeKind {
-    pub(crate) fn label(&self) -> &'static str {
-        match self {
-            Self::Source(_) | Self::PatternSource(_) => "source",
-            Self::Sink(_) | Self::SinkByRecord(_) => "sink",
-            Self::GlobalSource(_) => "global-source",
-            Self::RepartitionSink { .. } => "repartition-sink",
-            Self::RepartitionSource(_) => "repartition-source",
-            Self::RequestSink(_) => "request-sink",
-            Self::ResponseSource(_) => "response-source",
-            Self::DeadLetterSink(_) => "dead-letter-sink",
-            Self::Operator(label) => label,
-        }
-    }
-
-    /// The topic that the node reads; `None` if it reads none, or those that match a pattern.
-    pub(crate) fn reads(&self) -> Option<TopicRef> {
-        match self {
-            Self::Source(topic) => Some(TopicRef::External(topic.clone())),
-            Self::RepartitionSource(name) => Some(TopicRef::Repartition(name.clone())),
-            Self::ResponseSource(name) => Some(TopicRef::Response(name.clone())),
-            _ => None,
-        }
-    }
-
-    /// The topic that a node reads on each instance.
-    pub(crate) fn reads_globally(&self) -> Option<TopicRef> {
-        match self {
-            Self::GlobalSource(topic) => Some(TopicRef::External(topic.clone())),
-            _ => None,
-        }
-    }
-
-    /// The topic that the node writes; `None` if it writes none, or several.
-    pub(crate) fn writes(&self) -> Option<TopicRef> {
-        match self {
-            Self::Sink(topic) => Some(TopicRef::External(topic.clone())),
-            Self::RepartitionSink { name, .. } => Some(TopicRef::Repartition(name.clone())),
-            Self::RequestSink(name) => Some(TopicRef::Request(name.clone())),
-            Self::DeadLetterSink(name) => Some(TopicRef::DeadLetter(name.clone())),
-            _ => None,
-        }
     }
 }

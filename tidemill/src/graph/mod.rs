@@ -4,9 +4,11 @@ mod changelogs;
 mod erasures;
 mod globals;
 mod logical;
+mod node;
 mod partitioners;
 mod row_keys;
 mod store_format;
+mod store_spec;
 mod user_topics;
 mod validate;
 
@@ -15,10 +17,10 @@ pub(crate) use validate::problem_with_name;
 pub(crate) use crate::names::{NodeId, NodeName, StoreName};
 pub(crate) use changelogs::TopicConfig;
 pub(crate) use globals::Global;
-pub(crate) use logical::{
-    DEAD_LETTER_PORT, ERASE, Erasure, Graph, LATE_PORT, Lifetime, Live, MAIN_PORT, PROCESS, Port, TABLE_CACHE, TopicRef,
-};
-pub use logical::{Edge, Node, NodeKind, StoreKind, StoreSpec};
+pub(crate) use logical::{Erasure, Graph, Lifetime, Live};
+pub(crate) use node::{DEAD_LETTER_PORT, ERASE, LATE_PORT, MAIN_PORT, PROCESS, Port, TABLE_CACHE, TopicRef};
+pub use node::{Edge, Node, NodeKind};
 pub(crate) use row_keys::{Content, RowKeys};
 pub use store_format::StoreFormat;
+pub use store_spec::{StoreKind, StoreSpec};
 pub(crate) use user_topics::whole_pattern;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     NodeKind, StoreName,
-    logical::{Graph, Node, PROCESS, TopicRef},
+    logical::Graph,
+    node::{Node, PROCESS, TopicRef},
 };
 
 impl Graph {
