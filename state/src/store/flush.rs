@@ -21,8 +21,8 @@ impl ByteStore {
         Ok(())
     }
 
-    /// Begins to make committed rows durable, as [`Backend::begin_flush`](crate::Backend::begin_flush) does. See the example of
-    /// [`has_waited`](Self::has_waited).
+    /// Begins to make committed rows durable, as [`Backend::begin_flush`](crate::Backend::begin_flush) does. See the
+    /// example of [`has_waited`](Self::has_waited).
     pub fn begin_flush(&mut self) -> Result<(), StoreError> {
         self.backend.begin_flush()?;
         self.unflushed = Unflushed::Nothing;
