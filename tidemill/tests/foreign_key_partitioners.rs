@@ -13,16 +13,16 @@ use tidemill::{
 
 type Joined = TableJoined<u64, String, u64>;
 
-fn place(user: &u64, partitions: i32) -> i32 {
-    (*user % partitions as u64) as i32
+fn place(user: u64, partitions: i32) -> i32 {
+    (user % partitions as u64) as i32
 }
 
 fn by_place(name: &str) -> Repartitioned<u64, String> {
-    Repartitioned::from(name).partitioned_by_key(place)
+    Repartitioned::from(name).partitioned_by_key(|user, partitions| place(*user, partitions))
 }
 
 fn options(joined: Joined, own: bool) -> Joined {
-    if own { joined.with_other_partitioner(place) } else { joined }
+    if own { joined.with_other_partitioner(|user, partitions| place(*user, partitions)) } else { joined }
 }
 
 /// The names of the users who ordered. The value of an order is the user.
@@ -53,7 +53,7 @@ fn check(driver: &TopologyTestDriver, name: impl Fn(u64, &str, i64) -> Tested) -
     expected.sort();
     assert_eq!(out, expected);
     let subscriptions = records::<u64, bytes::Bytes>(driver.log(), "test-joined-subscription-registration-repartition");
-    assert!(subscriptions.iter().all(|(partition, user, _)| *partition == place(user, 4)));
+    assert!(subscriptions.iter().all(|(partition, user, _)| *partition == place(*user, 4)));
     Ok(())
 }
 
@@ -75,7 +75,7 @@ fn the_producers_of_the_right_topic_may_have_the_partitioner() -> Tested {
     let driver = run(&builder)?;
     let users = driver.input::<u64, String>("users");
     check(&driver, |user, name, at| {
-        Ok(users.pipe_raw(place(&user, 4), Some(&user.to_be_bytes()), Some(name.as_bytes()), at)?)
+        Ok(users.pipe_raw(place(user, 4), Some(&user.to_be_bytes()), Some(name.as_bytes()), at)?)
     })
 }
 
