@@ -98,13 +98,13 @@ pub(crate) enum Command {
     /// Run both applications and play recordings into them
     ///
     /// With --data-dir FOLDER, a demo that was killed continues where it stopped, and its results are the same as
-    /// without the kill. The folder must hold nothing else. After the last recording, or with other recordings, the
-    /// demo empties the folder and starts from the beginning. A demo keeps windows open for at least five seconds of
+    /// without the kill. The folder must hold nothing else. After the last recording, or with other recordings or
+    /// windows, the demo empties the folder and starts from the beginning. A demo keeps windows open for at least five seconds of
     /// silence.
     Demo(DemoOptions),
     /// Play recordings into a running server
     Replay(ReplayOptions),
-    /// List calls without an answer of a running server, or ask them again
+    /// List calls without an answer and records that could not be processed; ask or process them again
     ///
     /// A call whose model never answered is kept as a dead letter (dead letter queue, DLQ), as long as raw events are
     /// (`data.raw_retention`). Each can be asked again, once.

@@ -136,6 +136,18 @@ fn ask(url: &str, head: &str, body: &str) -> String {
 }
 
 #[test]
+fn the_folder_of_a_demo_is_refused_by_a_server() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut demo = tidemill(&["demo", "--listen", "127.0.0.1:0", "--speed", "1", "--data-dir"]);
+    Running::start(demo.arg(folder.path())).stop();
+    let (code, told) = ended(&mut serve(folder.path()));
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("is the folder of a demo") && told.contains("tidemill reset --data-dir"), "{told}");
+    assert_eq!(ended(&mut reset(folder.path())).0, Some(0));
+    Running::start(&mut serve(folder.path())).stop();
+}
+
+#[test]
 fn a_file_is_no_data_folder_and_nothing_is_deleted_where_nothing_is() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");

@@ -3,10 +3,10 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
-use tidemill::transport::TransportError;
+use tidemill::transport::{TransportError, embedded::EmbeddedLog};
 use tidemill_apps::{
     apps::WindowPlace,
-    server::{EngineError, Server, Settings},
+    server::{DataFolder, EngineError, Feed, Server, Settings},
 };
 use tokio::runtime::Runtime;
 
@@ -14,6 +14,7 @@ use super::signals::Signals;
 
 /// Runs the server until Ctrl-C, SIGTERM or a failure.
 pub(crate) fn serve(settings: Settings) -> Result<()> {
+    refuse_folder_of_demo(&settings)?;
     runtime()?.block_on(async {
         let server = start(settings).await?;
         // Whoever reads that it listens may stop it.
@@ -22,6 +23,21 @@ pub(crate) fn serve(settings: Settings) -> Result<()> {
         let ended = until_stopped(&server, &mut signals).await;
         ended.and(close(&server, signals).await)
     })
+}
+
+/// A later demo would delete the events of a server together with its own. Other mistakes are told by the start.
+fn refuse_folder_of_demo(settings: &Settings) -> Result<()> {
+    let Some(folder) = settings.data_dir.as_ref().filter(|_| settings.kafka.is_none()) else { return Ok(()) };
+    let path = folder.join("log");
+    if !path.exists() || DataFolder::new(folder).claim().is_err() {
+        return Ok(());
+    }
+    let Ok(Some(_)) = EmbeddedLog::open(&path).and_then(|log| Feed::place(&log)) else { return Ok(()) };
+    bail!(
+        "{0} is the folder of a demo, which empties it: choose another --data-dir, or empty it with \
+         `tidemill reset --data-dir {0} --yes`",
+        folder.display()
+    )
 }
 
 /// A signal that comes this soon after another one is the same wish: a terminal and a supervisor both send it, and some

@@ -144,6 +144,9 @@ pub trait Codec<T>: Send + Sync + 'static {
 
 /// A type with a default codec, used where no codec is given (`default.key.serde` in Kafka Streams, here by type). For
 /// serde types, [`json_coded!`](crate::json_coded) implements it. See the example of [`Codec`].
+#[diagnostic::on_unimplemented(
+    note = "for a type of serde, write `tidemill::state::json_coded!({Self});`, or name a codec, as in `Consumed::with`"
+)]
 pub trait Coded: Sized + Send + 'static {
     /// The default codec of the type.
     type Codec: Codec<Self> + Default;

@@ -12,7 +12,7 @@ use crate::{
 
 /// All problems of a topology, its configuration and its topics together (`TopologyException` in Kafka Streams, which
 /// tells the first). See the example of [`StreamsBuilder::build`](crate::StreamsBuilder::build).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TopologyError {
     problems: Vec<String>,
 }
@@ -40,6 +40,13 @@ impl fmt::Display for TopologyError {
     }
 }
 
+/// The text of `Display`: a `main` that returns this error prints its `Debug` form.
+impl fmt::Debug for TopologyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::error::Error for TopologyError {}
 
 /// The record that a task was processing.
@@ -60,7 +67,7 @@ impl fmt::Display for Position {
 }
 
 /// An error of a task or of its thread. The runtime matches the variants in one place.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[non_exhaustive]
 pub enum TaskError {
     /// A store is corrupted. Set the store aside and rebuild it from its changelog.
@@ -143,7 +150,7 @@ pub enum TaskError {
     },
     /// The log returned an error. Rejoin the group after [`TransportError::Fenced`]. Process again from the last commit
     /// after [`TransportError::Abort`] and [`TransportError::Retriable`]. Stop the thread after all other errors.
-    #[error("the log cannot be used")]
+    #[error("the log returned an error")]
     Transport(#[from] TransportError),
 }
 
@@ -155,6 +162,13 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
 
 fn position_text(position: Option<&Position>) -> String {
     position.map_or_else(|| "between records".to_owned(), ToString::to_string)
+}
+
+/// The text of [`TaskError::chain`]: a `main` that returns this error prints its `Debug` form.
+impl fmt::Debug for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.chain())
+    }
 }
 
 impl TaskError {
@@ -181,7 +195,7 @@ impl TaskError {
     ///
     /// let full = std::io::Error::other("disk full");
     /// let error = TaskError::Transport(TransportError::Storage(Box::new(full)));
-    /// assert_eq!(error.chain(), "the log cannot be used: the log's storage failed: disk full");
+    /// assert_eq!(error.chain(), "the log returned an error: the log's storage failed: disk full");
     /// ```
     pub fn chain(&self) -> String {
         chain(self)
@@ -211,6 +225,7 @@ mod tests {
     fn a_cause_is_told_once() {
         let full = std::io::Error::other("disk full");
         let error = TaskError::Transport(TransportError::Storage(Box::new(full)));
-        assert_eq!(error.chain(), "the log cannot be used: the log's storage failed: disk full");
+        assert_eq!(error.chain(), "the log returned an error: the log's storage failed: disk full");
+        assert_eq!(format!("{error:?}"), error.chain());
     }
 }

@@ -40,7 +40,7 @@ pub(super) async fn list(server: &Server, records: &DlqRecords) -> Result<()> {
         }
     }
     if found == 0 {
-        tracing::info!("there is no such dead record: none was left out, or all were replayed");
+        tracing::info!("there are no dead records that match: no record was left out, or all were replayed");
     }
     Ok(())
 }

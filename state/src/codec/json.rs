@@ -74,7 +74,7 @@ fn malformed(error: &serde_json::Error) -> CodecError {
 /// struct Score {
 ///     points: u32,
 /// }
-/// tidemill_state::json_coded!(Score);
+/// tidemill_state::json_coded!(Score); // With the library: `tidemill::state::json_coded!`.
 /// ```
 #[macro_export]
 macro_rules! json_coded {

@@ -37,7 +37,9 @@ impl Graph {
                     TopicRef::External(topic) => {
                         format!("topic '{topic}' is read with two offset resets: give all of its sources the same one")
                     }
-                    TopicRef::Repartition(name) => format!("two repartition topics are named '{name}'"),
+                    TopicRef::Repartition(name) => {
+                        format!("two repartition topics are named '{name}': give each its own name")
+                    }
                     TopicRef::Request(name) | TopicRef::Response(name) | TopicRef::DeadLetter(name) => {
                         format!("two asynchronous steps are named '{name}'")
                     }

@@ -160,14 +160,14 @@ impl<K: Data, V: Data> KStream<K, V> {
     fn join_buffer<T: Data>(&self, table: &KTable<K, T>, joined: &Joined<K, V>) -> Option<Buffer<K, V>> {
         let grace_ms = joined.grace_ms?;
         let problem = match table.view.history_ms {
-            None => Some("the table must be versioned: use Materialized::versioned".to_owned()),
+            None => Some("its table is not versioned: use Materialized::versioned".to_owned()),
             Some(history_ms) if history_ms < grace_ms => {
-                Some(format!("the table keeps its history for {history_ms} ms: keep it at least as long"))
+                Some(format!("its table keeps its history for {history_ms} ms: keep it for at least {grace_ms} ms"))
             }
             Some(_) => None,
         };
         if let Some(problem) = problem {
-            let problem = format!("'{}' has a grace period of {grace_ms} ms, so {problem}", joined.name);
+            let problem = format!("'{}' has a grace period of {grace_ms} ms, but {problem}", joined.name);
             self.graph.borrow_mut().graph.problems.push(problem);
         }
         let buffer = joined.buffer();
