@@ -183,3 +183,18 @@ fn a_record_without_a_key_may_wait_for_a_left_join() {
     assert!(theirs.error.is_some_and(|error| error.contains("key cannot be null")));
     assert_eq!(ours, ["1: - 1+null 0"]);
 }
+
+#[test]
+fn what_has_no_partner_sees_a_table_as_it_is_when_it_comes() {
+    let [theirs, ours] = allowed("no partner, and a table");
+    assert_eq!(theirs, ["6: a 31+null+0 0"]);
+    assert_eq!(ours, [] as [&str; 0], "it came before the table had a value");
+}
+
+#[test]
+fn a_tombstone_that_comes_again_may_be_dropped_by_a_join() {
+    let [theirs, ours] = allowed("a tombstone that comes again");
+    assert_eq!(theirs, ours);
+    let (_, [theirs, ours], _) = both("a tombstone that comes again");
+    assert_eq!((theirs.dropped, ours.dropped), (0, 1));
+}

@@ -1,7 +1,7 @@
 //! The case of each documented difference.
 
 /// The cases, whose recorded answers are in a file.
-pub(crate) const CASES: [(&str, &str); 24] = [
+pub(crate) const CASES: [(&str, &str); 26] = [
     (
         "final results",
         r#"{"nodes":[{"op":"stream","topic":"a"},
@@ -151,5 +151,21 @@ pub(crate) const CASES: [(&str, &str); 24] = [
         r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"versioned_table","topic":"v","history":20},
             {"op":"join_table","from":0,"with":1,"kind":"left","waits":3}],
             "outputs":[2],"script":[["a",null,"1",0],["a","k","2",9]]}"#,
+    ),
+    (
+        "no partner, and a table",
+        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"stream","topic":"b"},{"op":"global_table","topic":"w"},
+            {"op":"join_streams","from":1,"with":0,"kind":"left","before":5,"after":27,"grace":27},
+            {"op":"join_global","from":3,"with":2,"kind":"inner"}],
+            "outputs":[4],"script":[["b","a","31",0],["b","b","0",53],["a","a","0",54],["a","a","0",57],["w","a","0",57],
+             ["b","z","0",200057]]}"#,
+    ),
+    (
+        "a tombstone that comes again",
+        r#"{"nodes":[{"op":"table","topic":"t"},{"op":"table","topic":"u"},
+            {"op":"versioned_table","topic":"v","history":20},
+            {"op":"join_foreign","from":0,"with":1,"kind":"inner","stored":false},
+            {"op":"join_table","from":3,"with":2,"kind":"inner"}],
+            "outputs":[4],"script":[["t","a","0",0],["t","a","0",0]]}"#,
     ),
 ];
