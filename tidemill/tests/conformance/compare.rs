@@ -66,7 +66,8 @@ fn outputs(
         }
         How::ForeignValues => {
             rules.insert(Rule::BehindAForeignKeyJoin);
-            exact(&without_times(changes(their, false)), &without_times(changes(our, false)))
+            let [their, our] = [their, our].map(|all| once(without_times(changes(all, false))));
+            exact(&their, &our)
         }
         How::Bag => bag(&their, &our, rules),
         How::BagOfPairs => {
@@ -107,6 +108,13 @@ fn changes(mut outputs: Vec<Output>, last: bool) -> Vec<Output> {
         }
         None => present.remove(key),
     });
+    outputs
+}
+
+/// Without values that their keys have already.
+fn once(mut outputs: Vec<Output>) -> Vec<Output> {
+    let mut known = BTreeMap::new();
+    outputs.retain(|(_, key, value, _)| known.insert(key.clone(), value.clone()).as_ref() != Some(value));
     outputs
 }
 

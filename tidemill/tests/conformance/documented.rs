@@ -198,3 +198,10 @@ fn a_tombstone_that_comes_again_may_be_dropped_by_a_join() {
     let (_, [theirs, ours], _) = both("a tombstone that comes again");
     assert_eq!((theirs.dropped, ours.dropped), (0, 1));
 }
+
+#[test]
+fn a_tombstone_that_comes_again_may_make_an_outer_join_tell_its_value_again() {
+    let [theirs, ours] = allowed("a tombstone that makes a value come again");
+    assert_eq!(theirs, ["2: z null+0 100000"]);
+    assert_eq!(ours, ["2: z null+0 100000", "3: z null+0 200000"]);
+}

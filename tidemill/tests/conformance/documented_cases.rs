@@ -1,7 +1,7 @@
 //! The case of each documented difference.
 
 /// The cases, whose recorded answers are in a file.
-pub(crate) const CASES: [(&str, &str); 26] = [
+pub(crate) const CASES: [(&str, &str); 27] = [
     (
         "final results",
         r#"{"nodes":[{"op":"stream","topic":"a"},
@@ -167,5 +167,13 @@ pub(crate) const CASES: [(&str, &str); 26] = [
             {"op":"join_foreign","from":0,"with":1,"kind":"inner","stored":false},
             {"op":"join_table","from":3,"with":2,"kind":"inner"}],
             "outputs":[4],"script":[["t","a","0",0],["t","a","0",0]]}"#,
+    ),
+    (
+        "a tombstone that makes a value come again",
+        r#"{"nodes":[{"op":"table","topic":"t"},{"op":"table","topic":"u"},
+            {"op":"versioned_table","topic":"v","history":20},
+            {"op":"join_foreign","from":0,"with":1,"kind":"inner","stored":true},
+            {"op":"join_tables","from":3,"with":2,"kind":"outer","stored":false}],
+            "outputs":[4],"script":[["t","z","0",100000],["v","z","0",100000],["t","z","0",200000]]}"#,
     ),
 ];

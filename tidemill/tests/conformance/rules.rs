@@ -57,7 +57,7 @@ pub(crate) enum Rule {
     /// for other keys, and also if one more update of the key follows in the same step.
     ForeignKeys,
     /// What follows a foreign-key join is compared without times. Where the order is not certain, it is not compared.
-    /// A repeated tombstone may be dropped, and counted, by a join that follows.
+    /// A join that follows may drop a repeated tombstone, and count it, or tell its own value again.
     BehindAForeignKeyJoin,
     /// A record that comes late for a sliding window is counted once for it. Kafka Streams counts twice where the window is
     /// the one that ends with the record, and the one that begins behind the record before.
@@ -121,7 +121,7 @@ pub(crate) enum How {
     Foreign,
     /// The same last change of each key in a step, in any order of the keys.
     ForeignByKey,
-    /// The same values, without times.
+    /// The same changes of values, without times.
     ForeignValues,
     /// The same records.
     Bag,
