@@ -9,6 +9,7 @@ mod global_table;
 mod grouped;
 mod grouped_table;
 mod joined;
+mod joiners;
 mod late;
 mod map_async;
 mod materialized;

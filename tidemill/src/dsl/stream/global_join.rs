@@ -1,9 +1,13 @@
 //! Joins of a stream with a global table.
 
-use std::{cell::RefCell, convert::Infallible, rc::Rc, sync::Arc};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use super::{
-    super::{GlobalKTable, builder::meets},
+    super::{
+        GlobalKTable,
+        builder::meets,
+        joiners::{inner, left, sure},
+    },
     KStream,
 };
 use crate::{
@@ -40,9 +44,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         select: impl Fn(&K, &V) -> Option<GK> + Send + Sync + 'static,
         join: impl Fn(&K, V, T) -> V2 + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        let join =
-            move |key: &K, value, found: Option<T>| Ok::<_, Infallible>(found.map(|found| join(key, value, found)));
-        self.join_global_table(table, "global-join", select, join)
+        self.join_global_table(table, "global-join", select, inner(sure(join)))
     }
 
     /// As [`join_global`](Self::join_global), but a record without a match is joined with `None` instead of being
@@ -69,8 +71,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         select: impl Fn(&K, &V) -> Option<GK> + Send + Sync + 'static,
         join: impl Fn(&K, V, Option<T>) -> V2 + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        let join = move |key: &K, value, found| Ok::<_, Infallible>(Some(join(key, value, found)));
-        self.join_global_table(table, LEFT, select, join)
+        self.join_global_table(table, LEFT, select, left(sure(join)))
     }
 
     pub(super) fn join_global_table<GK: Data, T: Data, V2: Data, E: Into<Box<Failure>> + 'static>(

@@ -1,6 +1,6 @@
 //! Joins of a stream with a table.
 
-use std::{cell::RefCell, convert::Infallible, rc::Rc, sync::Arc};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use tidemill_state::Codec;
 
@@ -8,6 +8,7 @@ use super::{
     super::{
         Joined, KTable, Materialized,
         builder::{add_operator, add_store, meets},
+        joiners::{inner, left, sure},
     },
     KStream,
 };
@@ -52,9 +53,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         table: &KTable<K, T>,
         join: impl Fn(&K, V, T) -> V2 + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        self.join_table(table, "join", None, move |key, value, found| {
-            Ok::<_, Infallible>(found.map(|found| join(key, value, found)))
-        })
+        self.join_table(table, "join", None, inner(sure(join)))
     }
 
     /// As [`join`](Self::join), with a name and, perhaps, a grace period for late updates of the table (`KStream.join` with
@@ -65,9 +64,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         joined: impl Into<Joined<K, V>>,
         join: impl Fn(&K, V, T) -> V2 + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        self.join_table(table, "join", Some(joined.into()), move |key, value, found| {
-            Ok::<_, Infallible>(found.map(|found| join(key, value, found)))
-        })
+        self.join_table(table, "join", Some(joined.into()), inner(sure(join)))
     }
 
     /// As [`join`](Self::join), but a record without a match is joined with `None` instead of being dropped
@@ -94,9 +91,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         table: &KTable<K, T>,
         join: impl Fn(&K, V, Option<T>) -> V2 + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        self.join_table(table, "left-join", None, move |key, value, found| {
-            Ok::<_, Infallible>(Some(join(key, value, found)))
-        })
+        self.join_table(table, "left-join", None, left(sure(join)))
     }
 
     /// As [`left_join`](Self::left_join), with a name and, perhaps, a grace period for late updates of the table
@@ -107,9 +102,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         joined: impl Into<Joined<K, V>>,
         join: impl Fn(&K, V, Option<T>) -> V2 + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        self.join_table(table, "left-join", Some(joined.into()), move |key, value, found| {
-            Ok::<_, Infallible>(Some(join(key, value, found)))
-        })
+        self.join_table(table, "left-join", Some(joined.into()), left(sure(join)))
     }
 
     pub(super) fn join_table<T: Data, V2: Data, E: Into<Box<Failure>> + 'static>(

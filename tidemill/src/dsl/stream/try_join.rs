@@ -1,11 +1,14 @@
 //! Joins of a stream with a table, or a global table, whose functions may fail.
 
 use super::{
-    super::{GlobalKTable, Joined, KTable},
+    super::{
+        GlobalKTable, Joined, KTable,
+        joiners::{fallible, inner, left},
+    },
     KStream,
     global_join::LEFT,
 };
-use crate::{operators::Failure, record::Data};
+use crate::record::Data;
 use tidemill_state::BoxError;
 
 impl<K: Data, V: Data> KStream<K, V> {
@@ -32,9 +35,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         table: &KTable<K, T>,
         join: impl Fn(&K, V, T) -> Result<V2, E> + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        self.join_table(table, "try-join", None, move |key, value, found| {
-            found.map(|found| join(key, value, found)).transpose().map_err(Failure::of_user)
-        })
+        self.join_table(table, "try-join", None, inner(fallible(join)))
     }
 
     /// As [`left_join`](Self::left_join), with a function that may fail. An error goes to the
@@ -65,9 +66,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         table: &KTable<K, T>,
         join: impl Fn(&K, V, Option<T>) -> Result<V2, E> + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        self.join_table(table, "try-left-join", None, move |key, value, found| {
-            join(key, value, found).map(Some).map_err(Failure::of_user)
-        })
+        self.join_table(table, "try-left-join", None, left(fallible(join)))
     }
 
     /// As [`join_with`](Self::join_with), with a function that may fail, as [`try_join`](Self::try_join).
@@ -95,9 +94,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         joined: impl Into<Joined<K, V>>,
         join: impl Fn(&K, V, T) -> Result<V2, E> + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        self.join_table(table, "try-join", Some(joined.into()), move |key, value, found| {
-            found.map(|found| join(key, value, found)).transpose().map_err(Failure::of_user)
-        })
+        self.join_table(table, "try-join", Some(joined.into()), inner(fallible(join)))
     }
 
     /// As [`left_join_with`](Self::left_join_with), with a function that may fail, as [`try_left_join`](Self::try_left_join).
@@ -125,9 +122,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         joined: impl Into<Joined<K, V>>,
         join: impl Fn(&K, V, Option<T>) -> Result<V2, E> + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        self.join_table(table, "try-left-join", Some(joined.into()), move |key, value, found| {
-            join(key, value, found).map(Some).map_err(Failure::of_user)
-        })
+        self.join_table(table, "try-left-join", Some(joined.into()), left(fallible(join)))
     }
 
     /// As [`join_global`](Self::join_global), with a function that may fail. An error goes to the
@@ -155,9 +150,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         select: impl Fn(&K, &V) -> Option<GK> + Send + Sync + 'static,
         join: impl Fn(&K, V, T) -> Result<V2, E> + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        self.join_global_table(table, "global-join", select, move |key, value, found| {
-            found.map(|found| join(key, value, found)).transpose().map_err(Failure::of_user)
-        })
+        self.join_global_table(table, "global-join", select, inner(fallible(join)))
     }
 
     /// As [`left_join_global`](Self::left_join_global), with a function that may fail. See
@@ -168,8 +161,6 @@ impl<K: Data, V: Data> KStream<K, V> {
         select: impl Fn(&K, &V) -> Option<GK> + Send + Sync + 'static,
         join: impl Fn(&K, V, Option<T>) -> Result<V2, E> + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        self.join_global_table(table, LEFT, select, move |key, value, found| {
-            join(key, value, found).map(Some).map_err(Failure::of_user)
-        })
+        self.join_global_table(table, LEFT, select, left(fallible(join)))
     }
 }

@@ -1,6 +1,6 @@
 //! Joins of two tables by a foreign key.
 
-use std::{cell::RefCell, convert::Infallible, rc::Rc, sync::Arc};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use tidemill_state::{Codec, RawBytes};
@@ -9,6 +9,7 @@ use super::{
     super::{
         Materialized, TableJoined,
         builder::{SharedCodec, SharedGraph, add_operator, add_source, add_store, meets},
+        joiners::{inner, left, sure},
     },
     KTable, TableView,
 };
@@ -67,9 +68,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         join: impl Fn(&K, V, T) -> V2 + Send + Sync + 'static,
     ) -> KTable<K, V2> {
         let foreign_key = move |key: &K, value: &V| foreign_key(key, value).into();
-        self.join_by_foreign_key(other, joined.into(), false, foreign_key, move |key, left, right| {
-            Ok::<_, Infallible>(right.map(|right| join(key, left, right)))
-        })
+        self.join_by_foreign_key(other, joined.into(), false, foreign_key, inner(sure(join)))
     }
 
     /// As [`join_foreign_key`](Self::join_foreign_key), but a value without a foreign key, or whose foreign key has no
@@ -100,9 +99,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         join: impl Fn(&K, V, Option<T>) -> V2 + Send + Sync + 'static,
     ) -> KTable<K, V2> {
         let foreign_key = move |key: &K, value: &V| foreign_key(key, value).into();
-        self.join_by_foreign_key(other, joined.into(), true, foreign_key, move |key, left, right| {
-            Ok::<_, Infallible>(Some(join(key, left, right)))
-        })
+        self.join_by_foreign_key(other, joined.into(), true, foreign_key, left(sure(join)))
     }
 
     pub(super) fn join_by_foreign_key<FK: Data, T: Data, V2: Data, E: Into<Box<Failure>> + 'static>(

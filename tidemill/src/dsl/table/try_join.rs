@@ -2,7 +2,13 @@
 
 use tidemill_state::BoxError;
 
-use super::{super::TableJoined, KTable};
+use super::{
+    super::{
+        TableJoined,
+        joiners::{fallible, inner, left},
+    },
+    KTable,
+};
 use crate::{operators::Failure, record::Data, windows::JoinKind};
 
 impl<K: Data, V: Data> KTable<K, V> {
@@ -91,9 +97,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         join: impl Fn(&K, V, T) -> Result<V2, E> + Send + Sync + 'static,
     ) -> KTable<K, V2> {
         let foreign_key = move |key: &K, value: &V| foreign_key(key, value).into();
-        self.join_by_foreign_key(other, joined.into(), false, foreign_key, move |key, left, right| {
-            right.map(|right| join(key, left, right)).transpose().map_err(Failure::of_user)
-        })
+        self.join_by_foreign_key(other, joined.into(), false, foreign_key, inner(fallible(join)))
     }
 
     /// As [`left_join_foreign_key`](Self::left_join_foreign_key), with a join function that may fail. See
@@ -106,8 +110,6 @@ impl<K: Data, V: Data> KTable<K, V> {
         join: impl Fn(&K, V, Option<T>) -> Result<V2, E> + Send + Sync + 'static,
     ) -> KTable<K, V2> {
         let foreign_key = move |key: &K, value: &V| foreign_key(key, value).into();
-        self.join_by_foreign_key(other, joined.into(), true, foreign_key, move |key, left, right| {
-            join(key, left, right).map(Some).map_err(Failure::of_user)
-        })
+        self.join_by_foreign_key(other, joined.into(), true, foreign_key, left(fallible(join)))
     }
 }
