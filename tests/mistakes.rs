@@ -136,15 +136,27 @@ fn ask(url: &str, head: &str, body: &str) -> String {
 }
 
 #[test]
-fn the_folder_of_a_demo_is_refused_by_a_server() {
+fn a_server_takes_over_the_folder_of_a_demo_and_a_later_demo_refuses_it() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut demo = tidemill(&["demo", "--listen", "127.0.0.1:0", "--speed", "1", "--data-dir"]);
-    Running::start(demo.arg(folder.path())).stop();
-    let (code, told) = ended(&mut serve(folder.path()));
+    let demo = || {
+        let mut demo = tidemill(&["demo", "--listen", "127.0.0.1:0", "--speed", "60", "--data-dir"]);
+        demo.arg(folder.path());
+        demo
+    };
+    let running = Running::start(&mut demo());
+    while !ask(&running.url, "GET /v1/streams HTTP/1.1", "").contains("thursday-speedrun") {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    running.stop();
+    let running = Running::start(&mut serve(folder.path()));
+    let streams = ask(&running.url, "GET /v1/streams HTTP/1.1", "");
+    assert!(streams.contains("thursday-speedrun"), "{streams}");
+    running.stop();
+    let (code, told) = ended(&mut demo());
     assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains("is the folder of a demo") && told.contains("tidemill reset --data-dir"), "{told}");
+    assert!(told.contains("holds data of a server") && told.contains("tidemill reset --data-dir"), "{told}");
     assert_eq!(ended(&mut reset(folder.path())).0, Some(0));
-    Running::start(&mut serve(folder.path())).stop();
+    Running::start(&mut demo()).stop();
 }
 
 #[test]

@@ -57,8 +57,8 @@ impl Place {
                 tracing::info!("the demo in the folder {why}: starting from the beginning");
             } else if log.admin()?.list_topics()?.iter().any(|topic| **topic != *Feed::TOPIC) {
                 bail!(
-                    "{0} holds data that is not from a demo: choose another --data-dir, or empty it with \
-                     `tidemill reset --data-dir {0} --yes`",
+                    "{0} holds data of a server, which a demo would delete: choose another --data-dir, or empty it \
+                     with `tidemill reset --data-dir {0} --yes`",
                     folder.display()
                 );
             }

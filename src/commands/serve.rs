@@ -3,10 +3,10 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
-use tidemill::transport::{TransportError, embedded::EmbeddedLog};
+use tidemill::transport::TransportError;
 use tidemill_apps::{
     apps::WindowPlace,
-    server::{DataFolder, EngineError, Feed, Server, Settings},
+    server::{EngineError, Feed, Server, Settings},
 };
 use tokio::runtime::Runtime;
 
@@ -14,30 +14,19 @@ use super::signals::Signals;
 
 /// Runs the server until Ctrl-C, SIGTERM or a failure.
 pub(crate) fn serve(settings: Settings) -> Result<()> {
-    refuse_folder_of_demo(&settings)?;
+    let in_folder = settings.data_dir.is_some() && settings.kafka.is_none();
     runtime()?.block_on(async {
         let server = start(settings).await?;
+        if in_folder {
+            // A demo empties its own folder. This one now has a server's events, too: a demo must refuse it.
+            Feed::end(&*server.engine().log().transport()).context("the folder cannot be taken over from a demo")?;
+        }
         // Whoever reads that it listens may stop it.
         let mut signals = Signals::listen()?;
         announce(&server);
         let ended = until_stopped(&server, &mut signals).await;
         ended.and(close(&server, signals).await)
     })
-}
-
-/// A later demo would delete the events of a server together with its own. Other mistakes are told by the start.
-fn refuse_folder_of_demo(settings: &Settings) -> Result<()> {
-    let Some(folder) = settings.data_dir.as_ref().filter(|_| settings.kafka.is_none()) else { return Ok(()) };
-    let path = folder.join("log");
-    if !path.exists() || DataFolder::new(folder).claim().is_err() {
-        return Ok(());
-    }
-    let Ok(Some(_)) = EmbeddedLog::open(&path).and_then(|log| Feed::place(&log)) else { return Ok(()) };
-    bail!(
-        "{0} is the folder of a demo, which empties it: choose another --data-dir, or empty it with \
-         `tidemill reset --data-dir {0} --yes`",
-        folder.display()
-    )
 }
 
 /// A signal that comes this soon after another one is the same wish: a terminal and a supervisor both send it, and some

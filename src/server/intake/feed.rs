@@ -71,9 +71,16 @@ impl Feed {
             Ok(()) | Err(TransportError::TopicExists(_)) => {}
             Err(error) => return Err(error),
         }
-        let mut producer = log.producer(&ProducerConfig::default())?;
-        producer.send(at(place, SystemClock.now_ms()))?;
-        producer.flush().map(drop)
+        write_at(log, Some(place))
+    }
+
+    /// Forgets the player of a log, if it has one: the log then belongs to the server that accepts other events.
+    ///
+    /// # Errors
+    /// If the log cannot be written.
+    pub fn end(log: &dyn Transport) -> Result<(), TransportError> {
+        let known = log.admin()?.list_topics()?.iter().any(|topic| **topic == *Self::TOPIC);
+        if known { write_at(log, None) } else { Ok(()) }
     }
 
     /// Opens a feed on a log that has a player, and fences an earlier player.
@@ -103,7 +110,7 @@ impl Feed {
             let (topic, partitions) = &self.topics[input.topic];
             records.push(readers::record(parsed, topic, *partitions));
         }
-        records.push(at(place, now_ms));
+        records.push(at(Some(place), now_ms));
 
         let intake = self.intake.clone();
         let mut admitted = Vec::new();
@@ -133,9 +140,15 @@ impl Feed {
     }
 }
 
-/// A record with the player's place.
-fn at(place: &str, timestamp: i64) -> ProducerRecord {
-    let (topic, key, value) = (Feed::TOPIC.into(), Some(PLAYER.into()), Some(place.to_owned().into()));
+fn write_at(log: &dyn Transport, place: Option<&str>) -> Result<(), TransportError> {
+    let mut producer = log.producer(&ProducerConfig::default())?;
+    producer.send(at(place, SystemClock.now_ms()))?;
+    producer.flush().map(drop)
+}
+
+/// A record with the player's place, or a tombstone if there is no player any more.
+fn at(place: Option<&str>, timestamp: i64) -> ProducerRecord {
+    let (topic, key, value) = (Feed::TOPIC.into(), Some(PLAYER.into()), place.map(|place| place.to_owned().into()));
     ProducerRecord { topic, partition: 0, timestamp, key, value, headers: Headers::new() }
 }
 
