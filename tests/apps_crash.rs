@@ -168,8 +168,7 @@ async fn live_insight_killed_in_the_middle_gives_the_same_results() {
 /// The frames of a recorded session in a window.
 fn recorded(name: &str, window: i64) -> Vec<Value> {
     let inside = START + window * 3_000..START + (window + 1) * 3_000;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/apps/form_coach/recordings");
-    let text = std::fs::read_to_string(folder.join(format!("{name}.ndjson"))).expect("recording exists");
+    let text = common::recordings::recorded(&format!("{name}.ndjson"));
     let frames = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     frames.filter(|frame| inside.contains(&frame["timestamp"].as_i64().expect("a number"))).collect()
 }

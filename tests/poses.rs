@@ -1,29 +1,16 @@
 //! Form coach takes frames as real cameras and people make them: what it cannot judge, it tells, and it counts nothing
 //! that is no repetition.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+mod common;
 
+use std::collections::BTreeSet;
+
+use common::recordings::{frames, truth};
 use tidemill_apps::apps::form_coach::analysis::{Assessment, PoseWindow, SessionProgress};
 use tidemill_apps::apps::recordings::{CaseTruth, FormTruth, START_MS};
-use tidemill_schemas::{FaultKind, FormFeedback, Landmark, Obstacle, Part, Phase, PoseFrame, Side, parse_pose};
+use tidemill_schemas::{FaultKind, FormFeedback, Landmark, Obstacle, Part, Phase, PoseFrame, Side};
 
-const NOW_MS: i64 = START_MS + 86_400_000;
 const WIDE: f32 = 16.0 / 9.0;
-
-fn recorded(file: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/apps/form_coach/recordings");
-    std::fs::read_to_string(folder.join(file)).expect("recording exists")
-}
-
-fn truth() -> FormTruth {
-    serde_json::from_str(&recorded("truth.json")).expect("truth parses")
-}
-
-fn frames(name: &str) -> Vec<PoseFrame> {
-    let lines = recorded(&format!("{name}.ndjson"));
-    lines.lines().map(|line| parse_pose(line.as_bytes(), NOW_MS).expect("valid")).collect()
-}
 
 /// The feedback on frames, window by window. The state between windows goes through JSON, as in the store.
 fn coached(frames: &[PoseFrame]) -> Vec<FormFeedback> {

@@ -1,8 +1,11 @@
 //! With windows that end with a repetition, form coach counts, grades and tells what it does with windows of three seconds.
 
-use std::{collections::BTreeMap, path::Path, sync::LazyLock, time::Duration};
+mod common;
+
+use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 
 use bytes::Bytes;
+use common::recordings::{frames, truth};
 use tidemill::{
     StreamsConfig, Windowed,
     state::{Codec as _, Coded},
@@ -13,9 +16,8 @@ use tidemill_apps::apps::{
     form_coach::{self, APPLICATION},
     recordings::{FormTruth, START_MS, SessionTruth},
 };
-use tidemill_schemas::{FaultKind, FormFeedback, Phase, PoseFrame, parse_pose};
+use tidemill_schemas::{FaultKind, FormFeedback, Phase, PoseFrame};
 
-const NOW_MS: i64 = START_MS + 86_400_000;
 const GRACE_MS: i64 = 500;
 
 /// Form coach under the test driver. No analyst answers, so each draft is published when the next one comes.
@@ -91,20 +93,6 @@ fn coached(frames: &[PoseFrame]) -> Vec<FormFeedback> {
     let coach = Coach::start();
     coach.send_all(frames);
     coach.read()
-}
-
-fn recorded(file: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/apps/form_coach/recordings");
-    std::fs::read_to_string(folder.join(file)).expect("recording exists")
-}
-
-fn truth() -> FormTruth {
-    serde_json::from_str(&recorded("truth.json")).expect("truth parses")
-}
-
-fn frames(name: &str) -> Vec<PoseFrame> {
-    let lines = recorded(&format!("{name}.ndjson"));
-    lines.lines().map(|line| parse_pose(line.as_bytes(), NOW_MS).expect("valid")).collect()
 }
 
 fn of(name: &str, user: &str) -> Vec<PoseFrame> {
