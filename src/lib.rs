@@ -2,6 +2,7 @@
 
 pub mod apps;
 pub mod clips;
+mod clock;
 pub mod evaluation;
 pub mod server;
 pub mod setting;

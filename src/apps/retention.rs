@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use crate::setting::duration;
+use crate::{clock::millis, setting::duration};
 
 /// How long the results of an owner stay after their window ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Retention {
     pub fn until_ms(self, window_end_ms: i64) -> Option<i64> {
         match self {
             Self::Forever => None,
-            Self::For(time) => Some(window_end_ms.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))),
+            Self::For(time) => Some(window_end_ms.saturating_add(millis(time))),
         }
     }
 

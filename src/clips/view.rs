@@ -8,6 +8,8 @@ use tidemill_media::{
     clips::{Finished, Shape},
 };
 
+use crate::clock::millis;
+
 /// A clip as clients see it. Addresses of footage may hold keys, so they are not shown.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClipView {
@@ -103,7 +105,7 @@ impl ClipView {
 impl FileView {
     fn of(finished: &Finished, keep: Duration) -> Self {
         let Finished { bytes, start_ms, duration_ms, finished_ms } = *finished;
-        let keep_ms = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+        let keep_ms = millis(keep);
         Self { bytes, start_ms, duration_ms, finished_ms, expires_ms: finished_ms.saturating_add(keep_ms) }
     }
 }

@@ -18,7 +18,10 @@ use super::{
     analysis::{GAP_MS, Pieces, Step, Times},
     frames::Frames,
 };
-use crate::apps::{TooLate, Windows, refuse_panics};
+use crate::{
+    apps::{TooLate, Windows, refuse_panics},
+    clock::millis,
+};
 
 /// The store with each athlete's open pieces. The key is the user's id.
 pub(super) const STORE: &str = "pieces";
@@ -80,7 +83,6 @@ pub(super) struct Cut {
 
 impl Cut {
     pub(super) fn new(windows: &Windows, late: Output<String, TooLate>) -> Self {
-        let millis = |length: Duration| i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
         Self { times: Times { window_ms: millis(windows.window), grace_ms: millis(windows.grace) }, late }
     }
 }

@@ -1,11 +1,7 @@
 //! Ingests records: one object, an array, or one object per line. All records of a request are valid and written, or
 //! none.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use axum::{
     body::Body,
@@ -23,6 +19,7 @@ use super::{
 };
 use crate::{
     apps::{App, Incoming, Input, Property},
+    clock::millis,
     server::{
         access::Visitor,
         late::Notice,
@@ -110,7 +107,6 @@ impl Intake {
     /// The clock that events of a request are checked against.
     pub(in crate::server) fn arrival(&self) -> Arrival {
         let settings = self.engine.settings();
-        let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         let (ahead_max_ms, kept_ms) = (millis(settings.limits.clock_ahead), millis(settings.raw_retention));
         Arrival { now_ms: SystemClock.now_ms(), ahead_max_ms, kept_ms }
     }

@@ -13,6 +13,7 @@ use tidemill::{
 
 use crate::{
     apps::App,
+    clock::millis,
     server::{
         engine::Engine,
         log::{Log, scan},
@@ -112,6 +113,6 @@ pub(super) fn asked_from(log: &Log, app: App, partition: i32, kept: Duration) ->
             true
         })
     })?;
-    let kept_ms = i64::try_from(kept.as_millis()).unwrap_or(i64::MAX);
+    let kept_ms = millis(kept);
     Ok(SystemClock.now_ms().saturating_sub(kept_ms).max(erased_ms))
 }

@@ -3,6 +3,7 @@
 use tidemill_speech::{State, Told, Transcript};
 use tokio::sync::{Mutex, watch};
 
+use crate::clock::millis;
 use crate::sources::{
     Gate, SpeechState,
     heard::Heard,
@@ -37,7 +38,7 @@ pub(super) async fn run(
                 }
                 Some(Told::State(State::Listening)) => trouble = None,
                 Some(Told::State(State::Waiting { wait, reason })) => {
-                    let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+                    let wait_ms = millis(wait);
                     let until_ms = gate.arrival().now_ms.saturating_add(wait_ms);
                     trouble = Some(SpeechState::waiting(&reason, Some(until_ms)));
                 }
