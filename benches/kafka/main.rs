@@ -16,6 +16,7 @@ mod site;
 mod tables;
 mod throughput;
 mod topologies;
+mod values;
 
 use std::{env, error::Error};
 

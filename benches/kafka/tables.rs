@@ -9,7 +9,7 @@ use tidemill::{
 
 use crate::{
     data::SEGMENTS,
-    topologies::{inner, with},
+    values::{both, inner, other},
 };
 
 /// Adds the workload of this name, if there is one.
@@ -69,14 +69,4 @@ pub(crate) fn add(builder: &StreamsBuilder, workload: &str, input: &str, output:
         _ => return false,
     }
     true
-}
-
-/// The stream that a chat names: one of ten, by a digit of its user.
-fn other(chat: &Bytes) -> Option<Bytes> {
-    let digit = chat.get(10)?;
-    Some(Bytes::from([b"stream-", &[*digit][..]].concat()))
-}
-
-fn both(left: &Bytes, right: &Bytes) -> Bytes {
-    with(left, Some(right))
 }

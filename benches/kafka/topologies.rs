@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use tidemill::{EmitStrategy, JoinWindows, KStream, KTable, StreamsBuilder, TimeWindows, Topology, Windowed};
 
-use crate::{BenchResult, data::SEGMENTS, tables};
+use crate::{
+    BenchResult,
+    data::SEGMENTS,
+    tables,
+    values::{framed, inner, with},
+};
 
 pub(crate) const WORKLOADS: [&str; 14] = [
     "pass",
@@ -45,7 +50,7 @@ pub(crate) fn named(workload: &str, input: &str, output: &str) -> BenchResult<To
         }
         "pose-final" => {
             let windows = TimeWindows::of_size_and_grace(Duration::from_secs(3), Duration::from_secs(1));
-            inner(&stream.group_by_key().windowed_by(windows).collect("frames")).map_values(joined).to(output);
+            inner(&stream.group_by_key().windowed_by(windows).collect("frames")).map_values(framed).to(output);
         }
         // A table of the last value of each key, for the restore benchmark.
         "table" => stream.group_by_key().reduce("table", |_, latest| latest).to_stream().to(output),
@@ -58,27 +63,4 @@ pub(crate) fn named(workload: &str, input: &str, output: &str) -> BenchResult<To
 fn count(stream: &KStream<Bytes, Bytes>, emit: EmitStrategy) -> KTable<Windowed<Bytes>, i64> {
     let windows = TimeWindows::of_size_and_grace(Duration::from_mins(1), Duration::from_secs(5));
     stream.group_by_key().windowed_by(windows).emit(emit).count("counts")
-}
-
-/// Replaces a windowed key by the key without the window.
-pub(crate) fn inner<V: tidemill::Data>(stream: &KStream<Windowed<Bytes>, V>) -> KStream<Bytes, V> {
-    stream.select_key(|windowed, _| windowed.key.clone())
-}
-
-/// Joins a segment with a chat that was written at the same time.
-pub(crate) fn with(segment: &Bytes, chat: Option<&Bytes>) -> Bytes {
-    match chat {
-        Some(chat) => Bytes::from([&segment[..], &chat[..]].concat()),
-        None => segment.clone(),
-    }
-}
-
-/// Concatenates frames, each with its length before it.
-fn joined(frames: Vec<Bytes>) -> Bytes {
-    let mut all = BytesMut::with_capacity(frames.iter().map(|frame| 4 + frame.len()).sum());
-    for frame in frames {
-        all.put_u32(frame.len() as u32);
-        all.put_slice(&frame);
-    }
-    all.freeze()
 }
