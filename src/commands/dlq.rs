@@ -32,7 +32,8 @@ pub(crate) fn dlq(options: &DlqOptions) -> Result<()> {
             DlqAction::Replay { server, records, dry_run, all, ids } => {
                 if *all != ids.is_empty() {
                     let told = if *all { "either ids or --all, not both" } else { "which dead letters: ids or --all" };
-                    return Err(usage(format!("name {told}; `tidemill dlq list` lists them")));
+                    let records = if records.records { " --records" } else { "" };
+                    return Err(usage(format!("name {told}; `tidemill dlq list{records}` lists them")));
                 }
                 let server = Server::new(server)?;
                 if records.records {

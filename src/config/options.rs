@@ -57,9 +57,14 @@ impl Flags {
 /// The flags of all rows with a flag.
 fn arguments() -> impl Iterator<Item = Arg> {
     rows().into_iter().filter_map(|row| match row.command_line {
-        CommandLine::Flag { long, value } => {
-            Some(Arg::new(row.name).long(long).value_name(value).help(row.to_help()).global(true))
-        }
+        CommandLine::Flag { long, value } => Some(
+            Arg::new(row.name)
+                .long(long)
+                .value_name(value)
+                .help(row.to_help())
+                .global(true)
+                .allow_negative_numbers(true),
+        ),
         CommandLine::Never | CommandLine::Set => None,
     })
 }
