@@ -7,13 +7,9 @@ use std::time::Duration;
 use common::{
     calls::{Call, answer, call, dropped, fail, graded, header, out, pending, pipe, request, skipping},
     driver,
+    not_bad::NotBad,
 };
-use tidemill::{
-    StreamsBuilder,
-    processor::{Processor, ProcessorContext, Record},
-    state::BoxError,
-    testing::TopologyTestDriver,
-};
+use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -131,23 +127,6 @@ fn the_outcome_tells_what_was_waited_for() {
     pass(&driver, 3 * SECOND);
     let expected = "no answer after 0 attempt(s): no answer came within 3s of the request; after 3000 ms; inputs 1";
     assert_eq!(out(&driver), [expected]);
-}
-
-/// Refuses what begins with "bad".
-struct NotBad;
-
-impl Processor<String, String, String, String> for NotBad {
-    fn process(
-        &mut self,
-        ctx: &mut ProcessorContext<'_, String, String>,
-        record: Record<String, String>,
-    ) -> Result<(), BoxError> {
-        if record.value.starts_with("bad") {
-            return Err("it is bad".into());
-        }
-        ctx.forward(record);
-        Ok(())
-    }
 }
 
 #[test]

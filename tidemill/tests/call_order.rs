@@ -8,7 +8,9 @@ use common::{
         answer, call, dropped, fail, graded, grading, out, pending, pipe, request, requests, respond, response,
         skipping,
     },
-    driver, windowed,
+    driver,
+    not_bad::NotBad,
+    windowed,
 };
 use tidemill::{
     AsyncCall, CallOrder, StreamsBuilder, Windowed,
@@ -192,23 +194,6 @@ fn a_withdrawn_request_lets_the_younger_answers_out() {
     answer(&driver, "four", "A");
     assert_eq!(values(), ["three", "four"]);
     assert_eq!(pending(&driver), 0);
-}
-
-/// Refuses what begins with "bad".
-struct NotBad;
-
-impl Processor<String, String, String, String> for NotBad {
-    fn process(
-        &mut self,
-        ctx: &mut ProcessorContext<'_, String, String>,
-        record: Record<String, String>,
-    ) -> Result<(), BoxError> {
-        if record.value.starts_with("bad") {
-            return Err("it is bad".into());
-        }
-        ctx.forward(record);
-        Ok(())
-    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Tested, windowed};
+use common::{Tested, not_bad::NotBad, windowed};
 use proptest::prelude::*;
 use tidemill::{
     EmitStrategy, JoinWindows, KStream, Materialized, RecordHandler, StreamsBuilder, StreamsConfig, TimeWindows,
@@ -27,23 +27,6 @@ fn driver(builder: &StreamsBuilder, handler: RecordHandler) -> TopologyTestDrive
 
 fn skipping(builder: &StreamsBuilder) -> TopologyTestDriver {
     driver(builder, RecordHandler::Skip)
-}
-
-/// Refuses what begins with "bad".
-struct NotBad;
-
-impl Processor<String, String, String, String> for NotBad {
-    fn process(
-        &mut self,
-        ctx: &mut ProcessorContext<'_, String, String>,
-        record: Record<String, String>,
-    ) -> Result<(), BoxError> {
-        if record.value.starts_with("bad") {
-            return Err("it is bad".into());
-        }
-        ctx.forward(record);
-        Ok(())
-    }
 }
 
 fn seconds() -> TimeWindows {

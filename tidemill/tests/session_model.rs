@@ -4,12 +4,10 @@ mod common;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use common::driver;
+use common::{driver, not_bad::NotBad};
 use proptest::{collection::vec, prelude::*};
 use tidemill::{
     EmitStrategy, RecordHandler, SessionWindows, StreamsBuilder, StreamsConfig, Window, Windowed,
-    processor::{Processor, ProcessorContext, Record},
-    state::BoxError,
     testing::{DriverOptions, TopologyTestDriver},
 };
 
@@ -77,23 +75,6 @@ impl Model {
             self.finals.push((key.clone(), start, end, Some(text)));
             self.lists.push((key, start, end, elements.into_iter().map(|(_, value)| value).collect()));
         }
-    }
-}
-
-/// Refuses what begins with "bad", after the sessions have taken it.
-struct NotBad;
-
-impl Processor<String, String, String, String> for NotBad {
-    fn process(
-        &mut self,
-        ctx: &mut ProcessorContext<'_, String, String>,
-        record: Record<String, String>,
-    ) -> Result<(), BoxError> {
-        if record.value.starts_with("bad") {
-            return Err("it is bad".into());
-        }
-        ctx.forward(record);
-        Ok(())
     }
 }
 

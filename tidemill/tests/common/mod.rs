@@ -3,6 +3,7 @@
 
 pub(crate) mod calls;
 pub(crate) mod executors;
+pub(crate) mod not_bad;
 
 use std::time::{Duration, Instant};
 
