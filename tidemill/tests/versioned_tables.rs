@@ -245,6 +245,21 @@ fn an_aggregate_keeps_a_version_for_each_update() -> Tested {
 }
 
 #[test]
+fn an_aggregate_that_nothing_joins_keeps_a_version_for_each_update_of_a_commit() -> Tested {
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, i64>("in").group_by_key().count(versioned("counts"));
+    let driver = driver(&builder);
+    let input = driver.input::<String, i64>("in");
+    for at in [10, 30, 50] {
+        input.enqueue("a".into(), 0, at)?;
+    }
+    let counts = driver.versioned_store::<String, i64>("counts", 0)?.expect("the task runs");
+    let at = |time| counts.get_as_of(&"a".into(), time).map(|found| found.map(|version| version.value));
+    assert_eq!([at(10)?, at(29)?, at(30)?, at(50)?], [Some(1), Some(1), Some(2), Some(3)]);
+    Ok(())
+}
+
+#[test]
 fn an_aggregate_that_begins_before_its_last_deletion_is_not_the_latest() -> Tested {
     let driver = driver(&sums());
     set(&driver, "in", &[("a", Some(1), 30), ("a", Some(0), 50), ("a", Some(5), 40), ("a", Some(2), 60)])?;

@@ -11,7 +11,7 @@ use std::{
 const CRATES: [&str; 2] = ["tidemill", "state"];
 
 /// The tests that are built, beside those of units: each costs time, and these find what others would.
-const TESTS: [&str; 16] = [
+const TESTS: [&str; 18] = [
     "simulation",
     "async_op",
     "call_order",
@@ -26,6 +26,8 @@ const TESTS: [&str; 16] = [
     "processors",
     "aggregates",
     "windowing",
+    "join_grace",
+    "versioned_tables",
     "store_contract",
     "windows",
 ];
