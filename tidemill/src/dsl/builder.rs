@@ -234,6 +234,7 @@ pub(super) fn add_store<K: 'static, V: 'static>(
     let (spec, rows) = spec_of(materialized, kind);
     let name = spec.name.clone();
     let graph = &mut graph.borrow_mut().graph;
+    graph.store_types.insert(name.clone(), materialized.types(kind));
     graph.add_store(spec, rows, materialized.lifetime());
     graph.problems.extend(problem_with_options(materialized, kind));
     name

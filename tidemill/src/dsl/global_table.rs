@@ -220,7 +220,9 @@ impl StreamsBuilder {
         let spec = store_spec(materialized, StoreKind::KeyValue);
         let name = spec.name.clone();
         let writer = add_operator(&self.graph, Some(&name), label, &[source], vec![name.clone()], build);
-        self.graph.borrow_mut().graph.add_global(Global { spec, topic: topic.into(), source, writer });
+        let graph = &mut self.graph.borrow_mut().graph;
+        graph.store_types.insert(spec.name.clone(), materialized.types(StoreKind::KeyValue));
+        graph.add_global(Global { spec, topic: topic.into(), source, writer });
     }
 }
 

@@ -6,7 +6,7 @@ use tidemill_state::{Codec, Coded};
 
 use crate::{
     clock::millis,
-    graph::{Lifetime, StoreKind, TopicConfig},
+    graph::{Lifetime, StoreKind, StoreTypes, TopicConfig},
 };
 
 /// The default bound of a cache that merges updates.
@@ -248,6 +248,15 @@ impl<K, V> Materialized<K, V> {
             Some(history_retention_ms) => StoreKind::Versioned { history_retention_ms },
             None => StoreKind::KeyValue,
         }
+    }
+
+    /// The types of a store of this kind.
+    pub(crate) fn types(&self, kind: StoreKind) -> StoreTypes
+    where
+        K: 'static,
+        V: 'static,
+    {
+        StoreTypes::new(kind.shape(), &self.key, &self.value)
     }
 
     /// The time to live and its idle time, as the graph takes them.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     clock::millis,
-    graph::{Graph, Lifetime, RowKeys, StoreKind, StoreSpec},
+    graph::{Graph, Lifetime, RowKeys, StoreKind, StoreSpec, StoreTypes},
 };
 
 /// A store to be added to a topology (`StoreBuilder` in Kafka Streams, which `Stores` makes). The functions name the
@@ -47,6 +47,7 @@ pub struct StoreBuilder {
     pub(super) spec: StoreSpec,
     rows: RowKeys,
     lifetime: Lifetime,
+    types: StoreTypes,
     problem: Option<String>,
 }
 
@@ -142,12 +143,13 @@ impl StoreBuilder {
     fn of<K: 'static, V: 'static>(materialized: &Materialized<K, V>, kind: StoreKind) -> Self {
         let (spec, rows) = spec_of(materialized, kind);
         let problem = problem_with_options(materialized, kind);
-        Self { spec, rows, lifetime: materialized.lifetime(), problem }
+        Self { spec, rows, lifetime: materialized.lifetime(), types: materialized.types(kind), problem }
     }
 
     /// Adds the store, unless an equal one was added before.
     pub(super) fn share(self, graph: &mut Graph) {
         graph.problems.extend(self.problem);
+        graph.store_types.insert(self.spec.name.clone(), self.types);
         graph.share_store(self.spec, self.rows, self.lifetime);
     }
 }
