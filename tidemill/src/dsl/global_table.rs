@@ -212,6 +212,10 @@ impl StreamsBuilder {
             let problem = format!("global store '{}' cannot have a time to live: its topic decides", materialized.name);
             self.graph.borrow_mut().graph.problems.push(problem);
         }
+        if materialized.retention_ms.is_some() {
+            let problem = format!("global store '{}' has no windows: take its retention away", materialized.name);
+            self.graph.borrow_mut().graph.problems.push(problem);
+        }
         if materialized.history_ms.is_some() {
             let problem = format!("global store '{}' cannot be versioned", materialized.name);
             self.graph.borrow_mut().graph.problems.push(problem);

@@ -266,7 +266,7 @@ impl<K, V> Materialized<K, V> {
 
     /// Keeps windows for `retention`, for queries (`Materialized.withRetention` in Kafka Streams). It is stream time,
     /// counted from a window's start. The default is size plus grace. A shorter retention is an error of the topology.
-    /// It has no effect on stores without windows.
+    /// So is a retention of a store without windows or sessions.
     ///
     /// ```
     /// # use std::time::Duration;
