@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, ops::Bound, rc::Rc, sync::Arc};
 
 use common::kinds;
 use proptest::collection::vec;
@@ -60,6 +60,11 @@ fn a_handle_finds_what_a_plain_list_has() {
         let found = of(&|key, _| within(key));
         prop_assert_eq!(visits.fetch_keys(&first..=&last).read_all().unwrap(), found.clone());
         prop_assert_eq!(visits.backward_fetch_keys(&first..=&last).read_all().unwrap(), reversed(found));
+        let found = of(&|key, at| *key > *first && near(at));
+        let behind = (Bound::Excluded(&first), Bound::Unbounded);
+        prop_assert_eq!(visits.find_sessions_of_keys(behind, from, to).read_all().unwrap(), found);
+        let found = of(&|key, at| *key < *last && near(at));
+        prop_assert_eq!(visits.backward_find_sessions_of_keys(..&last, from, to).read_all().unwrap(), reversed(found));
         let found = of(&|key, at| within(key) && near(at));
         prop_assert_eq!(visits.find_sessions_of_keys(&first..=&last, from, to).read_all().unwrap(), found.clone());
         let backward = visits.backward_find_sessions_of_keys(&first..=&last, from, to).read_all().unwrap();

@@ -1,6 +1,6 @@
 //! Walks over sessions that keep their place, not the store: the store may change between two sessions.
 
-use std::ops::{Bound, RangeInclusive};
+use std::ops::Bound;
 
 use super::ByteSessionStore;
 use crate::session_key::encode_local;
@@ -16,24 +16,27 @@ pub(crate) struct SessionWalk {
 }
 
 impl SessionWalk {
-    /// The sessions of the keys between two keys, both inclusive, as [`ByteSessionStore::find_sessions`] finds those of
-    /// one: by key, end and start.
-    pub(crate) fn of_keys<T: AsRef<[u8]>>(
-        keys: RangeInclusive<T>,
+    /// The sessions of a range of keys, as [`ByteSessionStore::find_sessions`] finds those of one: by key, end and start.
+    pub(crate) fn of_keys(
+        (first, last): (Bound<&[u8]>, Bound<&[u8]>),
         earliest_end: i64,
         latest_start: i64,
         direction: Direction,
     ) -> Self {
-        let (first, last) = (keys.start().as_ref(), keys.end().as_ref());
-        // Of the first key, earlier ends need not be read.
-        let (from, to) = (encode_local(first, earliest_end.max(0), 0), encode_local(last, i64::MAX, i64::MAX));
-        Self { rows: Walk::new(Bound::Included(from), Bound::Included(to), direction), earliest_end, latest_start }
-    }
-
-    /// All sessions, by key, end and start.
-    pub(crate) fn of_all() -> Self {
-        let rows = Walk::new(Bound::Unbounded, Bound::Unbounded, Direction::Forward);
-        Self { rows, earliest_end: 0, latest_start: i64::MAX }
+        let before = |key| encode_local(key, 0, 0);
+        let behind = |key| encode_local(key, i64::MAX, i64::MAX);
+        let from = match first {
+            // Of the first key, earlier ends need not be read.
+            Bound::Included(key) => Bound::Included(encode_local(key, earliest_end.max(0), 0)),
+            Bound::Excluded(key) => Bound::Excluded(behind(key)),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        let to = match last {
+            Bound::Included(key) => Bound::Included(behind(key)),
+            Bound::Excluded(key) => Bound::Excluded(before(key)),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        Self { rows: Walk::new(from, to, direction), earliest_end, latest_start }
     }
 
     /// The next session.

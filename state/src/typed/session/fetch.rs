@@ -1,6 +1,6 @@
 //! Walks over the sessions of a typed store.
 
-use std::ops::RangeInclusive;
+use std::ops::{Bound, RangeBounds};
 
 use super::{Session, SessionStore, error};
 use crate::session::SessionWalk;
@@ -66,8 +66,8 @@ impl<K: 'static, V: 'static> SessionStore<K, V> {
         self.of_key(key, earliest_end, latest_start, Direction::Reverse)
     }
 
-    /// All sessions of the keys between two keys, both inclusive, by the bytes of the key, then end, then start
-    /// (`ReadOnlySessionStore.fetch` with two keys in Kafka Streams). Other keys are not read.
+    /// All sessions of a range of keys, by the bytes of the key, then end, then start (`ReadOnlySessionStore.fetch` with two
+    /// keys in Kafka Streams, which may be null since KIP-763). Other keys are not read.
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
@@ -78,11 +78,12 @@ impl<K: 'static, V: 'static> SessionStore<K, V> {
     /// for name in ["ann", "bo", "cy"] {
     ///     visits.put(&name.into(), 0, 5_000, &3)?;
     /// }
-    /// let found = visits.fetch_keys(&"b".into()..=&"c".into()).read_all()?;
+    /// let found = visits.fetch_keys("b".to_owned()..="c".to_owned()).read_all()?;
     /// assert_eq!(found, [(("bo".to_owned(), Session { start: 0, end: 5_000 }), 3)]);
+    /// assert_eq!(visits.fetch_keys("b".to_owned()..).count(), 2);
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
-    pub fn fetch_keys(&self, keys: RangeInclusive<&K>) -> KeyValueIterator<(K, Session), V> {
+    pub fn fetch_keys(&self, keys: impl RangeBounds<K>) -> KeyValueIterator<(K, Session), V> {
         self.find_sessions_of_keys(keys, 0, i64::MAX)
     }
 
@@ -98,16 +99,16 @@ impl<K: 'static, V: 'static> SessionStore<K, V> {
     /// for name in ["ann", "bo", "cy"] {
     ///     visits.put(&name.into(), 0, 5_000, &3)?;
     /// }
-    /// let last = visits.backward_fetch_keys(&"a".into()..=&"c".into()).next().transpose()?;
+    /// let last = visits.backward_fetch_keys(.."c".to_owned()).next().transpose()?;
     /// assert_eq!(last, Some((("bo".to_owned(), Session { start: 0, end: 5_000 }), 3)));
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
-    pub fn backward_fetch_keys(&self, keys: RangeInclusive<&K>) -> KeyValueIterator<(K, Session), V> {
+    pub fn backward_fetch_keys(&self, keys: impl RangeBounds<K>) -> KeyValueIterator<(K, Session), V> {
         self.backward_find_sessions_of_keys(keys, 0, i64::MAX)
     }
 
-    /// As [`find_sessions`](Self::find_sessions), of the keys between two keys, both inclusive, by the bytes of the key,
-    /// then end, then start (`ReadOnlySessionStore.findSessions` with two keys in Kafka Streams).
+    /// As [`find_sessions`](Self::find_sessions), of a range of keys, by the bytes of the key, then end, then start
+    /// (`ReadOnlySessionStore.findSessions` with two keys in Kafka Streams).
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
@@ -118,17 +119,17 @@ impl<K: 'static, V: 'static> SessionStore<K, V> {
     /// for (name, start) in [("ann", 0), ("ann", 10), ("bo", 0), ("cy", 10)] {
     ///     visits.put(&name.into(), start, start + 5, &start)?;
     /// }
-    /// let found = visits.find_sessions_of_keys(&"ann".into()..=&"bo".into(), 6, i64::MAX).read_all()?;
+    /// let found = visits.find_sessions_of_keys(..="bo".to_owned(), 6, i64::MAX).read_all()?;
     /// assert_eq!(found.iter().map(|((name, _), start)| (&**name, *start)).collect::<Vec<_>>(), [("ann", 10)]);
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
     pub fn find_sessions_of_keys(
         &self,
-        keys: RangeInclusive<&K>,
+        keys: impl RangeBounds<K>,
         earliest_end: i64,
         latest_start: i64,
     ) -> KeyValueIterator<(K, Session), V> {
-        self.of_keys(keys, earliest_end, latest_start, Direction::Forward)
+        self.of_keys(&keys, earliest_end, latest_start, Direction::Forward)
     }
 
     /// As [`find_sessions_of_keys`](Self::find_sessions_of_keys), last key and latest end first
@@ -143,17 +144,17 @@ impl<K: 'static, V: 'static> SessionStore<K, V> {
     /// for (name, start) in [("ann", 0), ("ann", 10), ("bo", 0), ("cy", 10)] {
     ///     visits.put(&name.into(), start, start + 5, &start)?;
     /// }
-    /// let last = visits.backward_find_sessions_of_keys(&"ann".into()..=&"bo".into(), 6, i64::MAX).next();
+    /// let last = visits.backward_find_sessions_of_keys(..="bo".to_owned(), 6, i64::MAX).next();
     /// assert_eq!(last.transpose()?.map(|((name, _), start)| (name, start)), Some(("ann".to_owned(), 10)));
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
     pub fn backward_find_sessions_of_keys(
         &self,
-        keys: RangeInclusive<&K>,
+        keys: impl RangeBounds<K>,
         earliest_end: i64,
         latest_start: i64,
     ) -> KeyValueIterator<(K, Session), V> {
-        self.of_keys(keys, earliest_end, latest_start, Direction::Reverse)
+        self.of_keys(&keys, earliest_end, latest_start, Direction::Reverse)
     }
 
     /// The sessions of all keys that end between two times, both inclusive, by end, then start, then the bytes of the key
@@ -211,7 +212,7 @@ impl<K: 'static, V: 'static> SessionStore<K, V> {
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
     pub fn all(&self) -> KeyValueIterator<(K, Session), V> {
-        self.with_keys(SessionWalk::of_all())
+        self.fetch_keys(..)
     }
 
     fn of_key(
@@ -222,22 +223,32 @@ impl<K: 'static, V: 'static> SessionStore<K, V> {
         direction: Direction,
     ) -> KeyValueIterator<Session, V> {
         let key = self.key(&self.store.borrow(), key);
-        let walk = key.map(|key| SessionWalk::of_keys(&key..=&key, earliest_end, latest_start, direction));
+        let one = |key: &[u8]| {
+            SessionWalk::of_keys((Bound::Included(key), Bound::Included(key)), earliest_end, latest_start, direction)
+        };
         let session = |_: &Self, at: SessionKey| Ok(Session { start: at.start, end: at.end });
-        KeyValueIterator::or_error(walk.map(|walk| self.decoded(walk, session)))
+        KeyValueIterator::or_error(key.map(|key| self.decoded(one(&key), session)))
     }
 
     fn of_keys(
         &self,
-        keys: RangeInclusive<&K>,
+        keys: &impl RangeBounds<K>,
         earliest_end: i64,
         latest_start: i64,
         direction: Direction,
     ) -> KeyValueIterator<(K, Session), V> {
         let walk = || {
             let store = self.store.borrow();
-            let (first, last) = (self.key(&store, keys.start())?, self.key(&store, keys.end())?);
-            Ok(SessionWalk::of_keys(&first..=&last, earliest_end, latest_start, direction))
+            let bound = |bound: Bound<&K>| {
+                Ok(match bound {
+                    Bound::Included(key) => Bound::Included(self.key(&store, key)?),
+                    Bound::Excluded(key) => Bound::Excluded(self.key(&store, key)?),
+                    Bound::Unbounded => Bound::Unbounded,
+                })
+            };
+            let (first, last) = (bound(keys.start_bound())?, bound(keys.end_bound())?);
+            let keys = (first.as_ref().map(|key| &**key), last.as_ref().map(|key| &**key));
+            Ok(SessionWalk::of_keys(keys, earliest_end, latest_start, direction))
         };
         KeyValueIterator::or_error(walk().map(|walk| self.with_keys(walk)))
     }
