@@ -1,6 +1,12 @@
 //! The types with which a store was declared. Who asks for the store by its name must name types that fit.
 
-use std::{any::Any, borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    any::{Any, type_name},
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt,
+    sync::Arc,
+};
 
 use tidemill_state::{Codec, Coded};
 
@@ -21,7 +27,7 @@ pub(crate) struct StoreTypes {
 /// A type and its codec.
 #[derive(Clone)]
 struct CodedType {
-    name: String,
+    name: &'static str,
     codec_name: Option<Cow<'static, str>>,
     /// The codec, an `Arc<dyn Codec<T>>`.
     codec: Arc<dyn Any + Send + Sync>,
@@ -45,20 +51,25 @@ impl StoreTypes {
         let codecs = || Some((self.key.read_as()?, self.value.read_as()?));
         (self.shape == asked).then(codecs).flatten().ok_or_else(|| {
             let Self { shape, key, value } = self;
-            let method = |shape: StoreShape, key: &str, value: &str| format!("{}::<{key}, {value}>", shape.method());
-            WrongStoreTypes {
-                store: store.to_owned(),
-                asked: method(asked, &short_name::<K>(), &short_name::<V>()),
-                declared: format!("{} store with keys of {key} and values of {value}", shape.in_words()),
-                method: method(*shape, &key.name, &value.name),
+            let method = |shape: StoreShape, name: fn(&str) -> String, key: &str, value: &str| {
+                format!("{}::<{}, {}>", shape.method(), name(key), name(value))
+            };
+            let (other_key, other_value) = (type_name::<K>(), type_name::<V>());
+            let both = |name| (method(asked, name, other_key, other_value), method(*shape, name, key.name, value.name));
+            let (mut asked, mut fits) = both(short);
+            if asked == fits {
+                // Two types of one name: their modules tell them apart.
+                (asked, fits) = both(str::to_owned);
             }
+            let declared = format!("{} store with keys of {key} and values of {value}", shape.in_words());
+            WrongStoreTypes { store: store.to_owned(), asked, declared, method: fits }
         })
     }
 }
 
 impl CodedType {
     fn new<T: 'static>(codec: &Arc<dyn Codec<T>>) -> Self {
-        Self { name: short_name::<T>(), codec_name: codec.name(), codec: Arc::new(codec.clone()) }
+        Self { name: type_name::<T>(), codec_name: codec.name(), codec: Arc::new(codec.clone()) }
     }
 
     /// The codec that reads the bytes as another type; `None` if they are surely not such bytes.
@@ -81,8 +92,8 @@ impl CodedType {
 impl fmt::Display for CodedType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.codec_name {
-            Some(codec) => write!(f, "{} ({codec})", self.name),
-            None => f.write_str(&self.name),
+            Some(codec) => write!(f, "{} ({codec})", short(self.name)),
+            None => f.write_str(&short(self.name)),
         }
     }
 }
@@ -97,10 +108,10 @@ impl fmt::Debug for CodedType {
 pub(crate) type TypesByStore = BTreeMap<StoreName, StoreTypes>;
 
 /// The name of a type without the modules that it comes from.
-fn short_name<T>() -> String {
+fn short(name: &str) -> String {
     let is_of_path = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':';
     let mut short = String::new();
-    for part in std::any::type_name::<T>().split_inclusive(|letter| !is_of_path(letter)) {
+    for part in name.split_inclusive(|letter| !is_of_path(letter)) {
         short.push_str(part.rsplit("::").next().unwrap_or(part));
     }
     short
@@ -109,7 +120,7 @@ fn short_name<T>() -> String {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use tidemill_state::{BigEndian, Json, Utf8};
+    use tidemill_state::{BigEndian, CodecError, Json, Utf8};
 
     use super::*;
     use crate::windows::Windowed;
@@ -133,6 +144,46 @@ mod tests {
         let types = CodedType::new::<i64>(&(Arc::new(Json::<i64>::default()) as Arc<dyn Codec<i64>>));
         let codec = types.read_as::<i64>().expect("it is the same type");
         assert_eq!(codec.decode("-7".into()), Ok(-7));
+    }
+
+    mod elsewhere {
+        pub(super) struct Order;
+    }
+
+    struct Order;
+
+    #[test]
+    fn two_types_of_one_name_are_told_with_their_modules() {
+        let codec: Arc<dyn Codec<elsewhere::Order>> = Arc::new(NoOrders("theirs"));
+        let types = StoreTypes::new(StoreShape::KeyValue, &codec, &codec);
+        let wrong = types.codecs::<Order, Order>("orders", StoreShape::KeyValue).err().expect("it is another type");
+        assert!(wrong.method.contains("elsewhere::Order") && !wrong.asked.contains("elsewhere"), "{wrong}");
+    }
+
+    struct NoOrders(&'static str);
+
+    impl Default for NoOrders {
+        fn default() -> Self {
+            Self("ours")
+        }
+    }
+
+    impl Coded for Order {
+        type Codec = NoOrders;
+    }
+
+    impl<T: 'static> Codec<T> for NoOrders {
+        fn encode_into(&self, _: &T, _: &mut Vec<u8>) -> Result<(), CodecError> {
+            Err(CodecError::Null)
+        }
+
+        fn decode(&self, _: Bytes) -> Result<T, CodecError> {
+            Err(CodecError::Null)
+        }
+
+        fn name(&self) -> Option<Cow<'static, str>> {
+            Some(self.0.into())
+        }
     }
 
     #[test]
