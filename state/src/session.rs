@@ -43,7 +43,8 @@ type ByEnd = (i64, i64, Bytes);
 /// let found = store.find_sessions(b"ann", 5_001, i64::MAX, Direction::Forward)?.collect::<Result<Vec<_>, _>>()?;
 /// assert_eq!((found.len(), found[0].0.start), (1, 60_000));
 /// store.expire_before(60_000)?;
-/// assert_eq!(store.get(b"ann", 0, 5_000)?, None);
+/// store.put(b"ann", 0, 6_000, row("late"));
+/// assert_eq!((store.get(b"ann", 0, 5_000)?, store.get(b"ann", 0, 6_000)?), (None, None));
 /// # Ok::<(), tidemill_state::StoreError>(())
 /// ```
 #[derive(Debug)]
@@ -52,6 +53,8 @@ pub struct ByteSessionStore {
     retention_ms: i64,
     /// All sessions in the order of their ends; `None` until somebody asks.
     by_end: Option<BTreeSet<ByEnd>>,
+    /// Sessions that end earlier were expired, and are left out if they are written again.
+    expired_before: i64,
     journal: Journal<undo::Change>,
 }
 
@@ -60,7 +63,7 @@ impl ByteSessionStore {
     /// The caller drops older sessions with [`expire_before`](Self::expire_before). See the example of
     /// [`ByteSessionStore`].
     pub fn new(store: ByteStore, retention_ms: i64) -> Self {
-        Self { store, retention_ms, by_end: None, journal: Journal::default() }
+        Self { store, retention_ms, by_end: None, expired_before: i64::MIN, journal: Journal::default() }
     }
 
     /// The value of a session. See the example of [`ByteSessionStore`].
@@ -72,8 +75,12 @@ impl ByteSessionStore {
         self.store.get(&encode_local(key, end, start))
     }
 
-    /// Writes the value of a session. See the example of [`ByteSessionStore`].
+    /// Writes the value of a session, unless sessions that end so early were [expired](Self::expire_before). See the
+    /// example of [`ByteSessionStore`].
     pub fn put(&mut self, key: &[u8], start: i64, end: i64, row: Row) {
+        if end < self.expired_before {
+            return;
+        }
         self.store.put(encode_local(key, end, start), row);
         if let Some(by_end) = &mut self.by_end {
             let session = (end, start, Bytes::copy_from_slice(key));
@@ -212,12 +219,17 @@ impl ByteSessionStore {
         Ok(next.map(|(end, start, key)| SessionKey { key: key.clone(), end: *end, start: *start }))
     }
 
-    /// Removes the sessions that end before `end`. Their deletion goes to the changelog. See the example of
-    /// [`ByteSessionStore`].
+    /// Removes the sessions that end before `end`, and leaves out those that are written later, until a rollback. Their
+    /// deletion goes to the changelog. A lower `end` than before has no effect. See the example of [`ByteSessionStore`].
     pub fn expire_before(&mut self, end: i64) -> Result<(), StoreError> {
+        if end <= self.expired_before {
+            return Ok(());
+        }
         while let Some(session) = self.next_by_end(i64::MIN, end, None)? {
             self.remove(&session.key, session.start, session.end)?;
         }
+        let old = std::mem::replace(&mut self.expired_before, end);
+        self.journal.note(|| undo::Change::Expired(old));
         Ok(())
     }
 

@@ -222,6 +222,7 @@ fn a_store_of_sessions_agrees_with_a_plain_map() {
     let outcome = runner.run(&steps, |steps| {
         let mut store = sessions(kinds().remove(0).store());
         let (mut now, mut committed) = (BTreeMap::new(), BTreeMap::new());
+        let mut expired_before = i64::MIN;
         // What a replay of the changelog gives.
         let mut replayed = BTreeMap::new();
         for (number, step) in steps.into_iter().enumerate() {
@@ -229,7 +230,9 @@ fn a_store_of_sessions_agrees_with_a_plain_map() {
             match step {
                 Step::Put(at) => {
                     store.put(&at.key, at.start, at.end, value.clone());
-                    now.insert(at, value);
+                    if at.end >= expired_before {
+                        now.insert(at, value);
+                    }
                 }
                 Step::Remove(at) => {
                     store.remove(&at.key, at.start, at.end).unwrap();
@@ -238,6 +241,7 @@ fn a_store_of_sessions_agrees_with_a_plain_map() {
                 Step::Expire(end) => {
                     store.expire_before(end).unwrap();
                     now.retain(|at: &SessionKey, _| at.end >= end);
+                    expired_before = expired_before.max(end);
                 }
                 Step::Commit => {
                     for (local, row) in store.store().uncommitted() {
@@ -253,13 +257,14 @@ fn a_store_of_sessions_agrees_with_a_plain_map() {
                 }
                 Step::Rollback => {
                     store.rollback();
-                    now = committed.clone();
+                    (now, expired_before) = (committed.clone(), i64::MIN);
                 }
                 Step::Undone(all) => {
                     store.begin_undo();
                     for at in all {
                         store.put(&at.key, at.start, at.end, value.clone());
                         store.remove(&at.key, at.start, at.end + 1).unwrap();
+                        store.expire_before(at.end).unwrap();
                     }
                     store.undo_to(Savepoint::default());
                     store.end_undo();

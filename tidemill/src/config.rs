@@ -234,7 +234,7 @@ impl StreamsConfig {
         problems.extend(self.client_id.as_ref().and_then(|id| problem_with_name("client id", id)));
         problems.extend(self.group_instance_id.as_ref().and_then(|id| problem_with_name("group instance id", id)));
         for topic in self.dead_letter_topics() {
-            problems.extend(problem_with_name("dead-letter topic", topic));
+            problems.extend(problem_with_name("dead-letter topic name", topic));
         }
         let positive = [
             (self.num_stream_threads == 0, "num_stream_threads must be at least 1"),

@@ -148,10 +148,33 @@ pub enum TaskError {
         /// The thread.
         thread: String,
     },
+    /// The topology has no such store. Only the test driver returns it.
+    #[error("the topology has no store '{0}': Topology::stores has the names of its stores")]
+    UnknownStore(String),
+    /// A store was asked for as what it is not. Only the test driver returns it.
+    #[error(transparent)]
+    WrongStoreTypes(#[from] WrongStoreTypes),
     /// The log returned an error. Rejoin the group after [`TransportError::Fenced`]. Process again from the last commit
     /// after [`TransportError::Abort`] and [`TransportError::Retriable`]. Stop the thread after all other errors.
     #[error("the log returned an error")]
     Transport(#[from] TransportError),
+}
+
+/// A store was asked for as what it is not: with types that are not its own, or as another kind of store
+/// (`ClassCastException` or `InvalidStateStoreException` in Kafka Streams). See the example of
+/// [`QueryError`](crate::QueryError).
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+#[error("store '{store}' is a {declared}: ask with {method} instead of {asked}")]
+pub struct WrongStoreTypes {
+    /// The store.
+    pub store: String,
+    /// The method that was called, with its types.
+    pub asked: String,
+    /// What the store is: its kind, its types and their codecs.
+    pub declared: String,
+    /// The method that fits, with its types.
+    pub method: String,
 }
 
 /// A panic's message.

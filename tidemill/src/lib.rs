@@ -53,7 +53,7 @@ pub use dsl::{
     SessionWindowedCogroupedKStream, SessionWindowedKStream, SplitStream, StoreBuilder, StreamJoined, StreamsBuilder,
     TableJoined, TimeWindowedCogroupedKStream, TimeWindowedKStream, TopologyBuilder, Windows, WindowsOfCogroup,
 };
-pub use error::{Position, TaskError, TopologyError};
+pub use error::{Position, TaskError, TopologyError, WrongStoreTypes};
 pub use graph::{Edge, Node, NodeKind, StoreFormat, StoreKind, StoreSpec};
 pub use handlers::{ErrorHandler, ErrorHandlerContext, ErrorHandlerResponse, ErrorOrigin, ErrorRecord, RecordHandler};
 pub use names::{NodeId, NodeName, ParseTaskIdError, StoreName, TaskId};

@@ -204,8 +204,8 @@ fn queries_see_every_partition_and_uncommitted_updates() -> Tested {
     assert_eq!(windows.fetch(&"k1".into(), 0, 2_000)?, [(1_000, 1)], "closed windows are past their retention");
     assert!(matches!(windows.fetch(&"nobody".into(), 0, 2_000)?.as_slice(), []));
     let wrong_kind = streams.key_value_store::<String, i64>("per-second").all();
-    assert!(matches!(wrong_kind, Err(QueryError::NotHere(name)) if name == "per-second"));
-    assert!(matches!(streams.key_value_store::<String, i64>("other").all(), Err(QueryError::NotHere(_))));
+    assert!(matches!(wrong_kind, Err(QueryError::WrongStoreTypes(wrong)) if wrong.store == "per-second"));
+    assert!(matches!(streams.key_value_store::<String, i64>("other").all(), Err(QueryError::UnknownStore(_))));
     assert_eq!(log.end_offsets("out")?, [0, 0, 0], "a query commits nothing");
     streams.close()?;
     assert!(matches!(counts.all(), Err(QueryError::NotRunning)));

@@ -254,7 +254,8 @@ fn names_of_stores_are_unique_and_global_stores_need_no_connection() {
     builder.stream::<String, String>("in").process("asks", &["names"], || Asks).to("out");
     let problems = builder.build().expect_err("it is refused");
     assert!(problems.problems().iter().any(|it| it.starts_with("two stores are named 'names'")), "{problems}");
-    let connected = "'asks' asks for the global store 'names': leave it out, because every processor can read it";
+    let connected = "'asks' names the global store 'names' among its stores: take 'names' out of this list. Every \
+                     processor can read a global store without it";
     assert!(problems.problems().contains(&connected.to_owned()), "{problems}");
 }
 

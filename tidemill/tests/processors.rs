@@ -110,7 +110,11 @@ impl Processor<String, String, String, String> for Asks {
 fn a_store_that_is_not_connected_or_of_another_kind_is_a_clear_error() -> Tested {
     for (asked, expect) in [
         ("other", "store 'other' is not connected to this processor; connected are [mine, windows]"),
-        ("windows", "store 'windows' is a window store"),
+        (
+            "windows",
+            "store 'windows' is a window store with keys of String (utf8) and values of String (utf8): ask with \
+             window_store::<String, String> instead of key_value_store::<String, String>",
+        ),
     ] {
         let builder = StreamsBuilder::new();
         builder.add_key_value_store::<String, String>("mine");

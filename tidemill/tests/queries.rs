@@ -11,9 +11,11 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use common::{Tested, is_drained, wait_until};
 use tidemill::{
     Materialized, QueryError, Streams, StreamsBuilder, StreamsConfig, TaskError, TimeWindows, Topology, partition_for,
+    state::{Codec, CodecError, Coded},
     transport::embedded::{EmbeddedLog, Entry},
 };
 
@@ -187,13 +189,33 @@ fn a_store_is_read_in_pieces_and_pages() -> Tested {
     Ok(())
 }
 
+/// A value that its codec cannot read. The codec has no name, so that nothing tells that it does not fit.
+#[derive(Debug)]
+struct Unreadable;
+
+#[derive(Default)]
+struct ReadsNothing;
+
+impl Coded for Unreadable {
+    type Codec = ReadsNothing;
+}
+
+impl Codec<Unreadable> for ReadsNothing {
+    fn encode_into(&self, _: &Unreadable, _: &mut Vec<u8>) -> Result<(), CodecError> {
+        Err(CodecError::Null)
+    }
+
+    fn decode(&self, _: Bytes) -> Result<Unreadable, CodecError> {
+        Err(CodecError::Null)
+    }
+}
+
 #[test]
 fn keys_are_told_without_a_look_at_their_values() -> Tested {
     let log = log();
     let streams = Streams::start(&counting(|_| {}), config(), log.clone())?;
     count_all(&log)?;
-    // A count of eight bytes is no boolean.
-    let wrong = streams.key_value_store::<String, bool>("counts");
+    let wrong = streams.key_value_store::<String, Unreadable>("counts");
     assert_eq!(wrong.page_of_keys(None, 2)?, ["key-00000", "key-00001"]);
     let undecodable = wrong.page(None, 2);
     assert!(matches!(undecodable, Err(QueryError::Store(_))), "{undecodable:?}");
@@ -257,7 +279,7 @@ fn versions_are_found_in_all_partitions_and_on_standbys() -> Tested {
         }
     }
     let plain = one.key_value_store::<String, String>("kept").get(&keys[0]);
-    assert!(matches!(plain, Err(QueryError::NotHere(_))), "{plain:?}");
+    assert!(matches!(plain, Err(QueryError::WrongStoreTypes(_))), "{plain:?}");
     one.close()?;
     two.close()?;
     Ok(())

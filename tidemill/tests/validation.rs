@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use common::Tested;
 use tidemill::{
-    Materialized, RecordHandler, Repartitioned, Streams, StreamsBuilder, StreamsConfig, TimeWindows,
+    Materialized, Produced, RecordHandler, Repartitioned, StoreBuilder, Streams, StreamsBuilder, StreamsConfig,
+    TimeWindows,
     processor::{Processor, ProcessorContext, Record},
-    state::BoxError,
+    state::{BoxError, Utf8},
     transport::embedded::EmbeddedLog,
 };
 
@@ -134,5 +135,67 @@ fn steps_of_two_builders_cannot_meet() -> Tested {
     for problem in error.problems() {
         assert!(problem.contains("belong to two builders"), "{problem}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_name_that_nothing_can_have_is_told_with_what_it_names() -> Tested {
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>("").group_by_key().count("..");
+    let error = builder.build().err().ok_or("it must not build")?;
+    let expect =
+        ["the store name '..' is the name of a folder: choose another one", "the topic name is empty: give it one"];
+    assert_eq!(error.problems(), expect);
+
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>("in").to("in");
+    let log = EmbeddedLog::in_memory();
+    log.create("in", 1)?;
+    let error = Streams::start(&builder.build()?, StreamsConfig::new(""), log).err().ok_or("it must not start")?;
+    assert_eq!(error.problems(), ["the application id is empty: give it one"]);
+    Ok(())
+}
+
+#[test]
+fn a_choice_among_no_topics_is_an_error() -> Tested {
+    let builder = StreamsBuilder::new();
+    let stream = builder.stream::<String, String>("in");
+    stream.to_by([], |record| record.value.clone());
+    stream.to_by(Produced::with_topics(Vec::<String>::new(), Utf8, Utf8), |record| record.value.clone());
+    stream.to_by(Produced::any_topic(), |record| record.value.clone());
+    let error = builder.build().err().ok_or("it must not build")?;
+    let expect = "`to_by` has no topic to choose from: name the topics, or give it `Produced::any_topic()`";
+    assert_eq!(error.problems(), [expect]);
+    Ok(())
+}
+
+#[test]
+fn a_retention_that_has_no_effect_is_an_error() -> Tested {
+    let minute = Duration::from_mins(1);
+    let kept = |name: &str| Materialized::<String, String>::named(name).retention(minute);
+    let builder = StreamsBuilder::new();
+    let stream = builder.stream::<String, String>("in");
+    stream.to_table(kept("values"));
+    stream.to_table(kept("versions").versioned(minute));
+    builder.global_table("names-in", kept("names"));
+    let stores = ["plain", "windows", "sessions", "same", "own-versions"];
+    let _ = stream.process::<String, String, _>("uses", &stores, || Nothing);
+    builder.add_state_store(StoreBuilder::key_value(kept("plain")));
+    builder.add_window_store(kept("windows"), 2 * minute);
+    builder.add_state_store(StoreBuilder::session(kept("sessions"), 2 * minute));
+    builder.add_state_store(StoreBuilder::session(kept("same"), minute));
+    builder.add_versioned_store(kept("own-versions"), minute);
+    let error = builder.build().err().ok_or("it must not build")?;
+    let no_effect = "has no windows, so its retention has no effect: take it away,";
+    let expect = [
+        "global store 'names' has no windows: take its retention away".to_owned(),
+        format!("store 'own-versions' {no_effect} because its history has one"),
+        format!("store 'plain' {no_effect} or set a time to live"),
+        "store 'sessions' has two retentions, 120000 ms and 60000 ms: take one away".to_owned(),
+        format!("store 'values' {no_effect} or set a time to live"),
+        format!("store 'versions' {no_effect} because its history has one"),
+        "store 'windows' has two retentions, 120000 ms and 60000 ms: take one away".to_owned(),
+    ];
+    assert_eq!(error.problems(), expect);
     Ok(())
 }

@@ -134,6 +134,9 @@ fn read(
     };
     let value = match found {
         Err(QueryError::NotHere(_) | QueryError::NotRunning) => return Ok(None),
+        Err(QueryError::WrongStoreTypes(_)) => {
+            return Err(Problem::not_found("such key", "ask another store: the keys of this one are not texts"));
+        }
         Err(error) => return Err(Problem::internal(&error)),
         Ok(None) => return Err(Problem::not_found("such key", "ask for a key that the application has seen")),
         Ok(Some(Found::Value(value))) => show(value)?,

@@ -24,7 +24,8 @@ impl ByteSessionStore {
         self.store.commit_sealed(sealed, checkpoint)
     }
 
-    /// As [`ByteStore::rollback`](crate::ByteStore::rollback).
+    /// As [`ByteStore::rollback`](crate::ByteStore::rollback). What was [expired](Self::expire_before) may be written
+    /// again.
     ///
     /// ```
     /// # use bytes::Bytes;
@@ -37,7 +38,7 @@ impl ByteSessionStore {
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
     pub fn rollback(&mut self) {
-        self.by_end = None;
+        (self.by_end, self.expired_before) = (None, i64::MIN);
         self.journal.end();
         self.store.rollback();
     }
@@ -57,7 +58,7 @@ impl ByteSessionStore {
 
     /// As [`ByteStore::clear`](crate::ByteStore::clear). See the example of [`ByteStore::set_written_by`](crate::ByteStore::set_written_by).
     pub fn clear(&mut self) -> Result<(), StoreError> {
-        self.by_end = None;
+        (self.by_end, self.expired_before) = (None, i64::MIN);
         self.journal.end();
         self.store.clear()
     }

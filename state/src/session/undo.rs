@@ -3,13 +3,15 @@
 use super::{ByEnd, ByteSessionStore};
 use crate::journal::Savepoint;
 
-/// A change of the order of ends.
+/// A change beside the rows.
 #[derive(Debug)]
 pub(super) enum Change {
     /// The order was read from the rows.
     Built,
     Added(ByEnd),
     Removed(ByEnd),
+    /// Sessions were expired; before, those that ended earlier than this were.
+    Expired(i64),
 }
 
 impl ByteSessionStore {
@@ -55,6 +57,7 @@ impl ByteSessionStore {
                 (Change::Removed(session), Some(by_end)) => drop(by_end.insert(session)),
                 // The order may have been read from rows that are undone now.
                 (Change::Built, _) => self.by_end = None,
+                (Change::Expired(before), _) => self.expired_before = before,
                 (Change::Added(_) | Change::Removed(_), None) => {}
             }
         }

@@ -11,20 +11,32 @@ use crate::{Direction, Row, SessionKey, StoreError};
 #[derive(Debug)]
 pub(crate) struct SessionWalk {
     rows: Walk,
+    earliest_end: i64,
     latest_start: i64,
 }
 
 impl SessionWalk {
-    /// The sessions of a key, as [`ByteSessionStore::find_sessions`] finds them.
-    pub(crate) fn of_key(key: &[u8], earliest_end: i64, latest_start: i64, direction: Direction) -> Self {
-        let (from, to) = (encode_local(key, earliest_end.max(0), 0), encode_local(key, i64::MAX, i64::MAX));
-        Self { rows: Walk::new(Bound::Included(from), Bound::Included(to), direction), latest_start }
-    }
-
-    /// All sessions, by key, end and start.
-    pub(crate) fn of_all() -> Self {
-        let rows = Walk::new(Bound::Unbounded, Bound::Unbounded, Direction::Forward);
-        Self { rows, latest_start: i64::MAX }
+    /// The sessions of a range of keys, as [`ByteSessionStore::find_sessions`] finds those of one: by key, end and start.
+    pub(crate) fn of_keys(
+        (first, last): (Bound<&[u8]>, Bound<&[u8]>),
+        earliest_end: i64,
+        latest_start: i64,
+        direction: Direction,
+    ) -> Self {
+        let before = |key| encode_local(key, 0, 0);
+        let behind = |key| encode_local(key, i64::MAX, i64::MAX);
+        let from = match first {
+            // Of the first key, earlier ends need not be read.
+            Bound::Included(key) => Bound::Included(encode_local(key, earliest_end.max(0), 0)),
+            Bound::Excluded(key) => Bound::Excluded(behind(key)),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        let to = match last {
+            Bound::Included(key) => Bound::Included(behind(key)),
+            Bound::Excluded(key) => Bound::Excluded(before(key)),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        Self { rows: Walk::new(from, to, direction), earliest_end, latest_start }
     }
 
     /// The next session.
@@ -34,7 +46,8 @@ impl SessionWalk {
             let session = row.and_then(|(local, row)| {
                 Ok((SessionKey::decode_local(local).map_err(|source| store.codec_error(source))?, row))
             });
-            if session.as_ref().map_or(true, |(at, _)| at.start <= self.latest_start) {
+            let is_wanted = |at: &SessionKey| at.start <= self.latest_start && at.end >= self.earliest_end;
+            if session.as_ref().map_or(true, |(at, _)| is_wanted(at)) {
                 return Some(session);
             }
         }

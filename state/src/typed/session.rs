@@ -1,5 +1,7 @@
 //! A typed handle to a session store.
 
+mod fetch;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -7,8 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{codec_error, encode_key};
-use crate::session::SessionWalk;
-use crate::{ByteSessionStore, Codec, CodecError, Direction, KeyValueIterator, Row, SessionKey, StoreError};
+use crate::{ByteSessionStore, Codec, CodecError, Row, StoreError};
 
 /// The bounds of a session, both inclusive, in milliseconds since the epoch. See the example of [`SessionStore`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,8 +68,8 @@ impl<K: 'static, V: 'static> SessionStore<K, V> {
         row.map(|row| self.value(&store, row.value)).transpose()
     }
 
-    /// Writes the value of a session (`SessionStore.put` in Kafka Streams). A null deletes the session. See the example
-    /// of [`SessionStore`].
+    /// Writes the value of a session (`SessionStore.put` in Kafka Streams). A null deletes the session. A session that
+    /// ended before the kept time is left out. See the example of [`SessionStore`].
     pub fn put(&self, key: &K, start: i64, end: i64, value: &V) -> Result<(), StoreError> {
         let mut store = self.store.borrow_mut();
         check(&store, start, end)?;
@@ -100,65 +101,6 @@ impl<K: 'static, V: 'static> SessionStore<K, V> {
         store.remove(&key, start, end)
     }
 
-    /// All sessions of a key, earliest end first (`ReadOnlySessionStore.fetch` in Kafka Streams). Other keys are not
-    /// read. See the example of [`SessionStore`].
-    pub fn fetch(&self, key: &K) -> KeyValueIterator<Session, V> {
-        self.find_sessions(key, 0, i64::MAX)
-    }
-
-    /// As [`fetch`](Self::fetch), latest end first (`ReadOnlySessionStore.backwardFetch` in Kafka Streams). See the
-    /// example of [`SessionStore`].
-    pub fn backward_fetch(&self, key: &K) -> KeyValueIterator<Session, V> {
-        self.backward_find_sessions(key, 0, i64::MAX)
-    }
-
-    /// The sessions of a key that end at `earliest_end` or later and start at `latest_start` or earlier, earliest end
-    /// first (`ReadOnlySessionStore.findSessions` in Kafka Streams). Other keys are not read.
-    ///
-    /// ```
-    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// # use tidemill_state::{BigEndian, ByteSessionStore, ByteStore, MemoryBackend, Session, SessionStore, Utf8};
-    /// # let store = ByteSessionStore::new(ByteStore::new("visits", Box::new(MemoryBackend::new())), 3_600_000);
-    /// # let store = Rc::new(RefCell::new(store));
-    /// # let visits = SessionStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
-    /// let ann = "ann".to_owned();
-    /// for start in [0, 10, 20] {
-    ///     visits.put(&ann, start, start + 5, &start)?;
-    /// }
-    /// let (first, second) = (Session { start: 0, end: 5 }, Session { start: 10, end: 15 });
-    /// assert_eq!(visits.find_sessions(&ann, 5, 10).read_all()?, [(first, 0), (second, 10)]);
-    /// assert_eq!(visits.find_sessions(&ann, 6, 19).read_all()?, [(second, 10)]);
-    /// # Ok::<(), tidemill_state::StoreError>(())
-    /// ```
-    pub fn find_sessions(&self, key: &K, earliest_end: i64, latest_start: i64) -> KeyValueIterator<Session, V> {
-        self.of_key(key, earliest_end, latest_start, Direction::Forward)
-    }
-
-    /// As [`find_sessions`](Self::find_sessions), latest end first (`ReadOnlySessionStore.backwardFindSessions` in Kafka
-    /// Streams).
-    ///
-    /// ```
-    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// # use tidemill_state::{BigEndian, ByteSessionStore, ByteStore, MemoryBackend, Session, SessionStore, Utf8};
-    /// # let store = ByteSessionStore::new(ByteStore::new("visits", Box::new(MemoryBackend::new())), 3_600_000);
-    /// # let store = Rc::new(RefCell::new(store));
-    /// # let visits = SessionStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
-    /// let ann = "ann".to_owned();
-    /// visits.put(&ann, 0, 5, &1)?;
-    /// visits.put(&ann, 10, 15, &2)?;
-    /// let last = visits.backward_find_sessions(&ann, 0, 15).next().transpose()?;
-    /// assert_eq!(last, Some((Session { start: 10, end: 15 }, 2)));
-    /// # Ok::<(), tidemill_state::StoreError>(())
-    /// ```
-    pub fn backward_find_sessions(
-        &self,
-        key: &K,
-        earliest_end: i64,
-        latest_start: i64,
-    ) -> KeyValueIterator<Session, V> {
-        self.of_key(key, earliest_end, latest_start, Direction::Reverse)
-    }
-
     /// Deletes all sessions of a key, and returns how many there were.
     ///
     /// ```
@@ -176,58 +118,6 @@ impl<K: 'static, V: 'static> SessionStore<K, V> {
         let mut store = self.store.borrow_mut();
         let key = self.key(&store, key)?;
         store.delete_key(&key)
-    }
-
-    /// All sessions with their keys, by the bytes of the key, then end, then start.
-    ///
-    /// ```
-    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// # use tidemill_state::{BigEndian, ByteSessionStore, ByteStore, MemoryBackend, Session, SessionStore, Utf8};
-    /// # let store = ByteSessionStore::new(ByteStore::new("visits", Box::new(MemoryBackend::new())), 3_600_000);
-    /// # let store = Rc::new(RefCell::new(store));
-    /// # let visits = SessionStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
-    /// visits.put(&"bo".into(), 0, 5_000, &3)?;
-    /// visits.put(&"ann".into(), 60_000, 61_000, &4)?;
-    /// let first = visits.all().next().transpose()?;
-    /// assert_eq!(first, Some((("ann".to_owned(), Session { start: 60_000, end: 61_000 }), 4)));
-    /// # Ok::<(), tidemill_state::StoreError>(())
-    /// ```
-    pub fn all(&self) -> KeyValueIterator<(K, Session), V> {
-        let handle = self.clone();
-        self.decoded(SessionWalk::of_all(), move |at| {
-            let session = Session { start: at.start, end: at.end };
-            Ok((handle.keys.decode(at.key)?, session))
-        })
-    }
-
-    fn of_key(
-        &self,
-        key: &K,
-        earliest_end: i64,
-        latest_start: i64,
-        direction: Direction,
-    ) -> KeyValueIterator<Session, V> {
-        let key = self.key(&self.store.borrow(), key);
-        let walk = key.map(|key| SessionWalk::of_key(&key, earliest_end, latest_start, direction));
-        let session = |at: SessionKey| Ok(Session { start: at.start, end: at.end });
-        KeyValueIterator::or_error(walk.map(|walk| self.decoded(walk, session)))
-    }
-
-    /// The sessions of a walk, with what is wanted of their keys.
-    fn decoded<T: 'static>(
-        &self,
-        mut walk: SessionWalk,
-        of_key: impl Fn(SessionKey) -> Result<T, CodecError> + 'static,
-    ) -> KeyValueIterator<T, V> {
-        let handle = self.clone();
-        KeyValueIterator::new(move || {
-            let store = handle.store.borrow();
-            let row = walk.next(&store)?;
-            Some(row.and_then(|(at, row)| {
-                let key = of_key(at).map_err(|source| error(&store, source))?;
-                Ok((key, handle.value(&store, row.value)?))
-            }))
-        })
     }
 
     fn key(&self, store: &ByteSessionStore, key: &K) -> Result<Bytes, StoreError> {

@@ -57,11 +57,14 @@ impl<K: 'static, V: 'static> WindowStore<K, V> {
         row.map(|row| self.value(&store, row.value)).transpose()
     }
 
-    /// Writes the value of a key's window (`WindowStore.put` in Kafka Streams). A null deletes the value. See the
-    /// example of [`WindowStore`].
+    /// Writes the value of a key's window (`WindowStore.put` in Kafka Streams). A null deletes the value. A window that
+    /// starts before the kept time is left out. See the example of [`WindowStore`].
     pub fn put(&self, key: &K, start: i64, value: &V, timestamp: i64) -> Result<(), StoreError> {
         let mut store = self.store.borrow_mut();
         check(&store, start)?;
+        if start < store.expired_before() {
+            return Ok(());
+        }
         let key = self.key(&store, key)?;
         match self.values.encode(value).map_err(|source| error(&store, source))? {
             Some(value) => store.put(start, &key, Row { timestamp, value }),
@@ -92,7 +95,8 @@ impl<K: 'static, V: 'static> WindowStore<K, V> {
     }
 
     /// Appends an element to a key's window and returns its sequence number, from 0. A null is an error. An element
-    /// costs one row, whatever the number of elements.
+    /// costs one row, whatever the number of elements. An element of a window that starts before the kept time is left
+    /// out, and has the number 0.
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
@@ -108,6 +112,9 @@ impl<K: 'static, V: 'static> WindowStore<K, V> {
     pub fn append(&self, key: &K, start: i64, value: &V, timestamp: i64) -> Result<u32, StoreError> {
         let mut store = self.store.borrow_mut();
         check(&store, start)?;
+        if start < store.expired_before() {
+            return Ok(0);
+        }
         let key = self.key(&store, key)?;
         let value = self.values.encode(value).and_then(|value| value.ok_or(CodecError::Null));
         let value = value.map_err(|source| error(&store, source))?;

@@ -234,6 +234,7 @@ pub(super) fn add_store<K: 'static, V: 'static>(
     let (spec, rows) = spec_of(materialized, kind);
     let name = spec.name.clone();
     let graph = &mut graph.borrow_mut().graph;
+    graph.store_types.insert(name.clone(), materialized.types(kind));
     graph.add_store(spec, rows, materialized.lifetime());
     graph.problems.extend(problem_with_options(materialized, kind));
     name
@@ -245,8 +246,20 @@ pub(super) fn problem_with_options<K, V>(materialized: &Materialized<K, V>, kind
     if is_versioned && materialized.cache_max_bytes.is_some() {
         return Some(format!("store '{name}' keeps versions, so its updates cannot be merged: take its cache away"));
     }
-    let cannot = !is_versioned && materialized.history_ms.is_some();
-    cannot.then(|| format!("store '{name}' cannot be versioned: only the store of a table without windows can"))
+    if !is_versioned && materialized.history_ms.is_some() {
+        return Some(format!("store '{name}' cannot be versioned: only the store of a table without windows can"));
+    }
+    let asked_ms = materialized.retention_ms?;
+    match kind {
+        StoreKind::KeyValue => Some(format!(
+            "store '{name}' has no windows, so its retention has no effect: take it away, or set a time to live"
+        )),
+        StoreKind::Versioned { .. } => Some(format!(
+            "store '{name}' has no windows, so its retention has no effect: take it away, because its history has one"
+        )),
+        StoreKind::Window { retention_ms, .. } | StoreKind::Session { retention_ms } => (retention_ms != asked_ms)
+            .then(|| format!("store '{name}' has two retentions, {retention_ms} ms and {asked_ms} ms: take one away")),
+    }
 }
 
 /// The bytes of the time behind the key of a version's row.

@@ -212,6 +212,10 @@ impl StreamsBuilder {
             let problem = format!("global store '{}' cannot have a time to live: its topic decides", materialized.name);
             self.graph.borrow_mut().graph.problems.push(problem);
         }
+        if materialized.retention_ms.is_some() {
+            let problem = format!("global store '{}' has no windows: take its retention away", materialized.name);
+            self.graph.borrow_mut().graph.problems.push(problem);
+        }
         if materialized.history_ms.is_some() {
             let problem = format!("global store '{}' cannot be versioned", materialized.name);
             self.graph.borrow_mut().graph.problems.push(problem);
@@ -220,7 +224,9 @@ impl StreamsBuilder {
         let spec = store_spec(materialized, StoreKind::KeyValue);
         let name = spec.name.clone();
         let writer = add_operator(&self.graph, Some(&name), label, &[source], vec![name.clone()], build);
-        self.graph.borrow_mut().graph.add_global(Global { spec, topic: topic.into(), source, writer });
+        let graph = &mut self.graph.borrow_mut().graph;
+        graph.store_types.insert(spec.name.clone(), materialized.types(StoreKind::KeyValue));
+        graph.add_global(Global { spec, topic: topic.into(), source, writer });
     }
 }
 

@@ -6,7 +6,7 @@ use tidemill_state::{Codec, Coded};
 
 use crate::{
     clock::millis,
-    graph::{Lifetime, StoreKind, TopicConfig},
+    graph::{Lifetime, StoreKind, StoreTypes, TopicConfig},
 };
 
 /// The default bound of a cache that merges updates.
@@ -250,6 +250,15 @@ impl<K, V> Materialized<K, V> {
         }
     }
 
+    /// The types of a store of this kind.
+    pub(crate) fn types(&self, kind: StoreKind) -> StoreTypes
+    where
+        K: 'static,
+        V: 'static,
+    {
+        StoreTypes::new(kind.shape(), &self.key, &self.value)
+    }
+
     /// The time to live and its idle time, as the graph takes them.
     pub(crate) fn lifetime(&self) -> Lifetime {
         Lifetime { live_ms: self.live_ms, idle_after_ms: self.idle_ms }
@@ -257,7 +266,7 @@ impl<K, V> Materialized<K, V> {
 
     /// Keeps windows for `retention`, for queries (`Materialized.withRetention` in Kafka Streams). It is stream time,
     /// counted from a window's start. The default is size plus grace. A shorter retention is an error of the topology.
-    /// It has no effect on stores without windows.
+    /// So is a retention of a store without windows or sessions.
     ///
     /// ```
     /// # use std::time::Duration;

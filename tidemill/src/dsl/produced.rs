@@ -23,6 +23,8 @@ use crate::operators::Partitioning;
 pub struct Produced<K, V> {
     /// The topics that may be written; none if every topic may be.
     pub(crate) topics: Vec<String>,
+    /// Whether every topic may be written.
+    pub(crate) is_any: bool,
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<V>>,
     pub(crate) partitioning: Partitioning<K, V>,
@@ -35,14 +37,16 @@ impl<K, V> Produced<K, V> {
     }
 
     /// Declares the topics from which [`KStream::to_by`](crate::KStream::to_by) chooses, with their codecs. An array of
-    /// names is enough if the types have default codecs. See the example of [`KStream::to_by`](crate::KStream::to_by).
+    /// names is enough if the types have default codecs. A list without a topic is an error of the topology. See the
+    /// example of [`KStream::to_by`](crate::KStream::to_by).
     pub fn with_topics(
         topics: impl IntoIterator<Item = impl Into<String>>,
         key: impl Codec<K>,
         value: impl Codec<V>,
     ) -> Self {
         let topics = topics.into_iter().map(Into::into).collect();
-        Self { topics, key: Arc::new(key), value: Arc::new(value), partitioning: Partitioning::Key }
+        let (key, value) = (Arc::new(key), Arc::new(value));
+        Self { topics, is_any: false, key, value, partitioning: Partitioning::Key }
     }
 
     /// Chooses the partition from key, value and the number of partitions (`Produced.withStreamPartitioner` in Kafka
@@ -97,7 +101,7 @@ impl<K, V> Produced<K, V> {
 
     /// Lets [`KStream::to_by`](crate::KStream::to_by) write every existing topic, with the given codecs. See [`any_topic`](Self::any_topic).
     pub fn any_topic_with(key: impl Codec<K>, value: impl Codec<V>) -> Self {
-        Self::with_topics(std::iter::empty::<String>(), key, value)
+        Self { is_any: true, ..Self::with_topics(std::iter::empty::<String>(), key, value) }
     }
 }
 

@@ -38,7 +38,8 @@ impl Graph {
         for node in self.nodes.iter().filter(|node| !self.is_global(node.id)) {
             for store in node.stores.iter().filter(|store| self.globals.contains_key(*store)) {
                 problems.push(format!(
-                    "'{}' asks for the global store '{store}': leave it out, because every processor can read it",
+                    "'{}' names the global store '{store}' among its stores: take '{store}' out of this list. Every \
+                     processor can read a global store without it",
                     node.name
                 ));
             }

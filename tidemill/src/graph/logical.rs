@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Edge, Global, Node, NodeKind, PROCESS, Port, RowKeys, StoreFormat, StoreKind, StoreSpec};
+use super::{Edge, Global, Node, NodeKind, PROCESS, Port, RowKeys, StoreFormat, StoreKind, StoreSpec, TypesByStore};
 use crate::{
     names::{NodeId, NodeName, StoreName},
     transport::AutoOffsetReset,
@@ -59,6 +59,8 @@ pub(crate) struct Graph {
     pub(crate) copartitioned: Vec<(NodeName, Vec<NodeId>)>,
     /// Operators with an idle time.
     pub(crate) idles: BTreeMap<NodeId, Idle>,
+    /// The types with which each store was declared, also of global stores.
+    pub(crate) store_types: TypesByStore,
     /// How the rows of each store are named after the keys of records.
     pub(crate) row_keys: BTreeMap<StoreName, RowKeys>,
     /// The sources of repartition topics whose records have a partitioner of their own.

@@ -9,6 +9,7 @@ mod partitioners;
 mod row_keys;
 mod store_format;
 mod store_spec;
+mod store_types;
 mod user_topics;
 mod validate;
 
@@ -22,5 +23,7 @@ pub(crate) use node::{DEAD_LETTER_PORT, ERASE, LATE_PORT, MAIN_PORT, PROCESS, Po
 pub use node::{Edge, Node, NodeKind};
 pub(crate) use row_keys::{Content, RowKeys};
 pub use store_format::StoreFormat;
+pub(crate) use store_spec::StoreShape;
 pub use store_spec::{StoreKind, StoreSpec};
+pub(crate) use store_types::{SharedCodecs, StoreTypes, TypesByStore};
 pub(crate) use user_topics::whole_pattern;

@@ -38,6 +38,16 @@ impl StoreKind {
         }
     }
 
+    /// The kind without its settings.
+    pub(crate) fn shape(self) -> StoreShape {
+        match self {
+            Self::KeyValue => StoreShape::KeyValue,
+            Self::Window { .. } => StoreShape::Window,
+            Self::Session { .. } => StoreShape::Session,
+            Self::Versioned { .. } => StoreShape::Versioned,
+        }
+    }
+
     /// How long a window or session store keeps rows, or a versioned store its history; `None` for ever, as every
     /// key-value store does.
     ///
@@ -59,6 +69,37 @@ impl StoreKind {
                 Some(Duration::from_millis(kept_ms.unsigned_abs()))
             }
             Self::Window { .. } | Self::Session { .. } | Self::Versioned { .. } | Self::KeyValue => None,
+        }
+    }
+}
+
+/// The kind of a store without its settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StoreShape {
+    KeyValue,
+    Window,
+    Session,
+    Versioned,
+}
+
+impl StoreShape {
+    /// The kind in words.
+    pub(crate) fn in_words(self) -> &'static str {
+        match self {
+            Self::KeyValue => "key-value",
+            Self::Window => "window",
+            Self::Session => "session",
+            Self::Versioned => "versioned",
+        }
+    }
+
+    /// The method by which such a store is asked for.
+    pub(crate) fn method(self) -> &'static str {
+        match self {
+            Self::KeyValue => "key_value_store",
+            Self::Window => "window_store",
+            Self::Session => "session_store",
+            Self::Versioned => "versioned_store",
         }
     }
 }

@@ -65,13 +65,13 @@ impl Graph {
         for (name, _) in seen.into_iter().filter(|(_, count)| *count > 1) {
             problems.push(format!("two steps are named '{name}': names must be unique"));
         }
-        let users = self.nodes.iter().flat_map(|node| node.kind.user_topics()).map(|topic| ("topic", &**topic));
+        let users = self.nodes.iter().flat_map(|node| node.kind.user_topics()).map(|topic| ("topic name", &**topic));
         let internal = self.nodes.iter().filter_map(|node| match &node.kind {
-            NodeKind::RepartitionSink { name, .. } => Some(("repartition topic", &**name)),
-            NodeKind::RequestSink(name) => Some(("asynchronous step", &**name)),
+            NodeKind::RepartitionSink { name, .. } => Some(("repartition topic name", &**name)),
+            NodeKind::RequestSink(name) => Some(("asynchronous step name", &**name)),
             _ => None,
         });
-        let stores = self.stores.keys().chain(self.globals.keys()).map(|name| ("store", &**name));
+        let stores = self.stores.keys().chain(self.globals.keys()).map(|name| ("store name", &**name));
         for (what, name) in users.chain(internal).chain(stores) {
             if let Some(problem) = problem_with_name(what, name) {
                 problems.push(problem);
@@ -131,15 +131,18 @@ impl Graph {
     }
 }
 
-/// Names of topics and stores become folders and topics. Kafka's rules for topic names apply to both.
+/// Names of topics and stores become folders and topics. Kafka's rules for topic names apply to both. `what` is the
+/// name in words, such as "store name".
 pub(crate) fn problem_with_name(what: &str, name: &str) -> Option<String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if name.is_empty() || name == "." || name == ".." {
-        Some(format!("a {what} has the name '{name}', which is not allowed"))
+    if name.is_empty() {
+        Some(format!("the {what} is empty: give it one"))
+    } else if name == "." || name == ".." {
+        Some(format!("the {what} '{name}' is the name of a folder: choose another one"))
     } else if name.len() > 200 {
-        Some(format!("the {what} name '{name}' is longer than 200 characters"))
+        Some(format!("the {what} '{name}' is longer than 200 characters"))
     } else if !name.chars().all(legal) {
-        Some(format!("the {what} name '{name}' may hold only ASCII letters, digits, '.', '_' and '-'"))
+        Some(format!("the {what} '{name}' may hold only ASCII letters, digits, '.', '_' and '-'"))
     } else {
         None
     }

@@ -20,7 +20,10 @@ use super::{
 };
 use crate::{
     error::TaskError,
-    graph::{Graph, MAIN_PORT, Node, NodeId, NodeKind, PROCESS, Port, RowKeys, StoreName, TABLE_CACHE, TopicRef},
+    graph::{
+        Graph, MAIN_PORT, Node, NodeId, NodeKind, PROCESS, Port, RowKeys, StoreName, StoreShape, StoreTypes,
+        TABLE_CACHE, TopicRef,
+    },
     names::TaskId,
     record::Data,
     transport::{Topic, TopicPartition},
@@ -36,13 +39,13 @@ pub(crate) enum StoreHandle {
 }
 
 impl StoreHandle {
-    /// The store's kind, in words.
-    pub(crate) fn kind(&self) -> &'static str {
+    /// The store's kind.
+    pub(crate) fn shape(&self) -> StoreShape {
         match self {
-            Self::KeyValue(_) => "key-value",
-            Self::Window(_) => "window",
-            Self::Session(_) => "session",
-            Self::Versioned(_) => "versioned",
+            Self::KeyValue(_) => StoreShape::KeyValue,
+            Self::Window(_) => StoreShape::Window,
+            Self::Session(_) => StoreShape::Session,
+            Self::Versioned(_) => StoreShape::Versioned,
         }
     }
 }
@@ -275,9 +278,11 @@ impl<'a> Assembly<'a> {
     }
 
     /// Stores by their names, and all global stores.
-    fn stores_called(&self, names: &[StoreName]) -> BTreeMap<StoreName, StoreHandle> {
+    fn stores_called(&self, names: &[StoreName]) -> BTreeMap<StoreName, (StoreHandle, StoreTypes)> {
         let own = names.iter().map(|name| (name.clone(), self.parts.stores[name].clone()));
-        self.parts.globals.all().into_iter().chain(own).collect()
+        let all = self.parts.globals.all().into_iter().chain(own);
+        let types = |name: &StoreName| self.parts.graph.store_types[name].clone();
+        all.map(|(name, handle)| (name.clone(), (handle, types(&name)))).collect()
     }
 
     /// The surroundings of a node's processor, without its declared outputs.

@@ -33,12 +33,36 @@ where
         Self { processor, environment, next, unclocked, is_open: false, input: PhantomData }
     }
 
+    /// Drops the rows that are past their retention.
+    fn expire(&self, task: &TaskContext) -> Result<(), StoreError> {
+        let kept_from = |retention_ms: i64| task.stream_time_ms.saturating_sub(retention_ms).saturating_add(1);
+        for store in &self.unclocked {
+            match store {
+                // A versioned store counts from its own times.
+                StoreHandle::KeyValue(_) | StoreHandle::Versioned(_) => {}
+                StoreHandle::Window(windows) => {
+                    let mut windows = windows.borrow_mut();
+                    let kept_from = kept_from(windows.retention_ms());
+                    windows.expire(kept_from)?;
+                }
+                StoreHandle::Session(sessions) => {
+                    let mut sessions = sessions.borrow_mut();
+                    let kept_from = kept_from(sessions.retention_ms());
+                    sessions.expire_before(kept_from)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Calls the processor. An error of a later operator takes precedence over the processor's own result.
     fn call(
         &mut self,
         task: &mut TaskContext,
         call: impl FnOnce(&mut P, &mut ProcessorContext<'_, K, V>) -> Result<(), BoxError>,
     ) -> Outcome {
+        // The call sees no row that is past its retention, whenever the last commit was.
+        self.expire(task)?;
         let mut failure = None;
         let common = ProcessingContext { task, environment: &self.environment, failure: &mut failure };
         let mut ctx = ProcessorContext { common, next: &self.next };
@@ -70,16 +94,10 @@ where
     }
 
     fn flush(&mut self, task: &mut TaskContext) -> Outcome {
+        self.expire(task)?;
         for store in &self.unclocked {
-            match store {
-                // A versioned store counts from its own times.
-                StoreHandle::KeyValue(_) | StoreHandle::Versioned(_) => {}
-                StoreHandle::Window(windows) => expire_windows(task, &mut windows.borrow_mut())?,
-                StoreHandle::Session(sessions) => {
-                    let mut sessions = sessions.borrow_mut();
-                    let kept_from = task.stream_time_ms - sessions.retention_ms() + 1;
-                    sessions.expire_before(kept_from)?;
-                }
+            if let StoreHandle::Window(windows) = store {
+                note_time(task, &mut windows.borrow_mut())?;
             }
         }
         Ok(())
@@ -96,10 +114,8 @@ where
     }
 }
 
-fn expire_windows(task: &TaskContext, windows: &mut ByteWindowStore) -> Result<(), StoreError> {
-    let kept_from = task.stream_time_ms - windows.retention_ms() + 1;
-    windows.expire_before(kept_from);
-    // The time is noted from time to time: readers of the store alone need it, and the changelog can then be trimmed.
+/// Notes the time from time to time: readers of the store alone need it, and the changelog can then be trimmed.
+fn note_time(task: &TaskContext, windows: &mut ByteWindowStore) -> Result<(), StoreError> {
     let noted = saved_time(windows.store())?.map_or(-1, |saved| saved.now_ms);
     if task.stream_time_ms > noted && task.stream_time_ms - noted >= windows.retention_ms() / NOTES {
         write_time(windows.store_mut(), task.stream_time_ms, i64::MAX, None);

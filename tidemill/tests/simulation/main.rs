@@ -19,6 +19,7 @@ mod group_table;
 mod idle;
 mod idle_rest;
 mod join;
+mod kept_sessions;
 mod processor;
 mod repartition;
 mod scenario;
@@ -176,6 +177,12 @@ fn processor_at_least_once() {
 }
 
 #[test]
+fn kept_sessions() {
+    check::<kept_sessions::KeptSessions>("kept_sessions", ExactlyOnce);
+    check::<kept_sessions::KeptSessions>("kept_sessions", AtLeastOnce);
+}
+
+#[test]
 fn versions_exactly_once() {
     check::<versions::Versions>("versions_exactly_once", ExactlyOnce);
 }
@@ -250,6 +257,7 @@ fn a_seed_gives_the_same_run_again() {
     check_deterministic::<caching::Caching>();
     check_deterministic::<processor::Batching>();
     check_deterministic::<versions::Versions>();
+    check_deterministic::<kept_sessions::KeptSessions>();
     check_deterministic::<as_of::AsOf>();
     check_deterministic::<suppress::Suppress>();
     check_deterministic::<table_join::TableJoin<true>>();

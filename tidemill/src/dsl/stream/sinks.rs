@@ -73,6 +73,11 @@ impl<K: Data, V: Data> KStream<K, V> {
         choose: impl Fn(&Record<K, V>) -> T + Send + Sync + 'static,
     ) {
         let produced = topics.into();
+        if produced.topics.is_empty() && !produced.is_any {
+            let problem = "`to_by` has no topic to choose from: name the topics, or give it `Produced::any_topic()`";
+            self.graph.borrow_mut().graph.problems.push(problem.to_owned());
+            return;
+        }
         let topics: Arc<[Topic]> = produced.topics.iter().map(|topic| topic.as_str().into()).collect();
         let choose: TopicChooser<K, V> = Arc::new(move |record| choose(record).into());
         self.add_sink(NodeKind::SinkByRecord(topics.clone()), produced, move |assembly| {

@@ -3,7 +3,7 @@
 use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use crate::{
-    graph::{NodeId, Port, StoreName},
+    graph::{NodeId, Port, StoreName, StoreTypes},
     names::TaskId,
     operators::StoreHandle,
     transport::TopicPartition,
@@ -21,7 +21,7 @@ pub(crate) struct Environment {
     pub(crate) node: NodeId,
     pub(crate) task: TaskId,
     pub(crate) application: Arc<Application>,
-    pub(crate) stores: BTreeMap<StoreName, StoreHandle>,
+    pub(crate) stores: BTreeMap<StoreName, (StoreHandle, StoreTypes)>,
     /// The task's input partitions, in the order of its queues.
     pub(crate) partitions: Vec<TopicPartition>,
     /// `Next<K, V>` of each declared output, boxed as `Any`.

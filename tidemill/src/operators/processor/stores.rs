@@ -5,18 +5,26 @@ use std::sync::Arc;
 use tidemill_state::{BoxError, Codec, Coded, KeyValueStore, SessionStore, VersionedStore, WindowStore};
 
 use super::ProcessingContext;
-use crate::operators::StoreHandle;
+use crate::{
+    graph::{StoreShape, StoreTypes},
+    operators::StoreHandle,
+};
 
 impl ProcessingContext<'_> {
-    /// A key-value store that is connected to this processor, with the default codecs of the types
-    /// (`ProcessingContext.getStateStore` in Kafka Streams). The types must be those with which the store was declared.
+    /// A key-value store that is connected to this processor (`ProcessingContext.getStateStore` in Kafka
+    /// Streams). The types must be those with which the store was declared. Its codecs are the declared ones.
     /// See the example of [`Processor`](super::Processor).
     ///
     /// # Errors
     ///
-    /// If no store of this name is connected, or the store is of another kind.
+    /// If no store of this name is connected, or the store is of another kind, or has other types.
     pub fn key_value_store<SK: Coded, SV: Coded>(&self, name: &str) -> Result<KeyValueStore<SK, SV>, BoxError> {
-        self.key_value_store_with(name, SK::Codec::default(), SV::Codec::default())
+        let (handle, types) = self.store(name)?;
+        let (key, value) = types.codecs(name, StoreShape::KeyValue)?;
+        match handle {
+            StoreHandle::KeyValue(store) => Ok(KeyValueStore::new(store.clone(), key, value)),
+            other => Err(other_kind(name, other)),
+        }
     }
 
     /// A key-value store that is connected to this processor, with the given codecs. They must be those with which the
@@ -62,21 +70,26 @@ impl ProcessingContext<'_> {
         key: impl Codec<SK>,
         value: impl Codec<SV>,
     ) -> Result<KeyValueStore<SK, SV>, BoxError> {
-        match self.store(name)? {
+        match &self.store(name)?.0 {
             StoreHandle::KeyValue(store) => Ok(KeyValueStore::new(store.clone(), Arc::new(key), Arc::new(value))),
-            other => Err(format!("store '{name}' is a {} store", other.kind()).into()),
+            other => Err(other_kind(name, other)),
         }
     }
 
-    /// A window store that is connected to this processor, with the default codecs of the types
-    /// (`ProcessingContext.getStateStore` in Kafka Streams). See the example of
+    /// A window store that is connected to this processor (`ProcessingContext.getStateStore` in Kafka Streams). The
+    /// types must be those with which the store was declared. See the example of
     /// [`StreamsBuilder::add_window_store`](crate::StreamsBuilder::add_window_store).
     ///
     /// # Errors
     ///
-    /// If no store of this name is connected, or the store is of another kind.
+    /// If no store of this name is connected, or the store is of another kind, or has other types.
     pub fn window_store<SK: Coded, SV: Coded>(&self, name: &str) -> Result<WindowStore<SK, SV>, BoxError> {
-        self.window_store_with(name, SK::Codec::default(), SV::Codec::default())
+        let (handle, types) = self.store(name)?;
+        let (key, value) = types.codecs(name, StoreShape::Window)?;
+        match handle {
+            StoreHandle::Window(store) => Ok(WindowStore::new(store.clone(), key, value)),
+            other => Err(other_kind(name, other)),
+        }
     }
 
     /// A window store that is connected to this processor, with the given codecs. See the example of
@@ -91,21 +104,26 @@ impl ProcessingContext<'_> {
         key: impl Codec<SK>,
         value: impl Codec<SV>,
     ) -> Result<WindowStore<SK, SV>, BoxError> {
-        match self.store(name)? {
+        match &self.store(name)?.0 {
             StoreHandle::Window(store) => Ok(WindowStore::new(store.clone(), Arc::new(key), Arc::new(value))),
-            other => Err(format!("store '{name}' is a {} store", other.kind()).into()),
+            other => Err(other_kind(name, other)),
         }
     }
 
-    /// A session store that is connected to this processor, with the default codecs of the types
-    /// (`ProcessingContext.getStateStore` in Kafka Streams). See the example of
+    /// A session store that is connected to this processor (`ProcessingContext.getStateStore` in Kafka Streams). The
+    /// types must be those with which the store was declared. See the example of
     /// [`StreamsBuilder::add_session_store`](crate::StreamsBuilder::add_session_store).
     ///
     /// # Errors
     ///
-    /// If no store of this name is connected, or the store is of another kind.
+    /// If no store of this name is connected, or the store is of another kind, or has other types.
     pub fn session_store<SK: Coded, SV: Coded>(&self, name: &str) -> Result<SessionStore<SK, SV>, BoxError> {
-        self.session_store_with(name, SK::Codec::default(), SV::Codec::default())
+        let (handle, types) = self.store(name)?;
+        let (key, value) = types.codecs(name, StoreShape::Session)?;
+        match handle {
+            StoreHandle::Session(store) => Ok(SessionStore::new(store.clone(), key, value)),
+            other => Err(other_kind(name, other)),
+        }
     }
 
     /// A session store that is connected to this processor, with the given codecs. See the example of
@@ -120,21 +138,26 @@ impl ProcessingContext<'_> {
         key: impl Codec<SK>,
         value: impl Codec<SV>,
     ) -> Result<SessionStore<SK, SV>, BoxError> {
-        match self.store(name)? {
+        match &self.store(name)?.0 {
             StoreHandle::Session(store) => Ok(SessionStore::new(store.clone(), Arc::new(key), Arc::new(value))),
-            other => Err(format!("store '{name}' is a {} store", other.kind()).into()),
+            other => Err(other_kind(name, other)),
         }
     }
 
-    /// A versioned store that is connected to this processor, with the default codecs of the types
-    /// (`ProcessingContext.getStateStore` in Kafka Streams). See the example of
+    /// A versioned store that is connected to this processor (`ProcessingContext.getStateStore` in Kafka Streams). The
+    /// types must be those with which the store was declared. See the example of
     /// [`StreamsBuilder::add_versioned_store`](crate::StreamsBuilder::add_versioned_store).
     ///
     /// # Errors
     ///
-    /// If no store of this name is connected, or the store is of another kind.
+    /// If no store of this name is connected, or the store is of another kind, or has other types.
     pub fn versioned_store<SK: Coded, SV: Coded>(&self, name: &str) -> Result<VersionedStore<SK, SV>, BoxError> {
-        self.versioned_store_with(name, SK::Codec::default(), SV::Codec::default())
+        let (handle, types) = self.store(name)?;
+        let (key, value) = types.codecs(name, StoreShape::Versioned)?;
+        match handle {
+            StoreHandle::Versioned(store) => Ok(VersionedStore::new(store.clone(), key, value)),
+            other => Err(other_kind(name, other)),
+        }
     }
 
     /// A versioned store that is connected to this processor, with the given codecs. See the example of
@@ -149,16 +172,21 @@ impl ProcessingContext<'_> {
         key: impl Codec<SK>,
         value: impl Codec<SV>,
     ) -> Result<VersionedStore<SK, SV>, BoxError> {
-        match self.store(name)? {
+        match &self.store(name)?.0 {
             StoreHandle::Versioned(store) => Ok(VersionedStore::new(store.clone(), Arc::new(key), Arc::new(value))),
-            other => Err(format!("store '{name}' is a {} store", other.kind()).into()),
+            other => Err(other_kind(name, other)),
         }
     }
 
-    fn store(&self, name: &str) -> Result<&StoreHandle, BoxError> {
+    fn store(&self, name: &str) -> Result<&(StoreHandle, StoreTypes), BoxError> {
         self.environment.stores.get(name).ok_or_else(|| {
             let known: Vec<_> = self.environment.stores.keys().map(|name| &**name).collect();
             format!("store '{name}' is not connected to this processor; connected are [{}]", known.join(", ")).into()
         })
     }
+}
+
+fn other_kind(name: &str, store: &StoreHandle) -> BoxError {
+    let shape = store.shape();
+    format!("store '{name}' is a {} store: ask with {}_with", shape.in_words(), shape.method()).into()
 }

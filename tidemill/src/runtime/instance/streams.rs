@@ -302,8 +302,8 @@ impl Streams {
     }
 
     /// A query of a key-value store of this instance (`KafkaStreams.store` with `QueryableStoreTypes.keyValueStore` in
-    /// Kafka Streams). The types must be those of the store. Whether the store exists is checked when the query asks.
-    /// See the example of [`KeyValueQuery`].
+    /// Kafka Streams). The types must be those of the store. The query checks it when it asks, and returns
+    /// [`QueryError::WrongStoreTypes`] or [`QueryError::UnknownStore`] otherwise. See the example of [`KeyValueQuery`].
     pub fn key_value_store<K, V>(&self, store: &str) -> KeyValueQuery<K, V> {
         KeyValueQuery::new(self.query_target(), store)
     }
@@ -328,7 +328,8 @@ impl Streams {
 
     fn query_target(&self) -> QueryTarget {
         let (standbys, globals) = (self.app.standbys.clone(), self.app.settings.globals.clone());
-        QueryTarget::new(self.threads.lines(), standbys, globals, self.app.config.query_timeout)
+        let plan = self.app.plan.clone();
+        QueryTarget::new(self.threads.lines(), standbys, globals, plan, self.app.config.query_timeout)
     }
 
     /// Tells the threads to stop, and returns at once. Each thread commits its work before it ends. This is safe inside

@@ -2,23 +2,17 @@
 
 use std::{marker::PhantomData, ops::Bound, sync::Arc};
 
-use bytes::Bytes;
-use tidemill_state::{Codec, CodecError, Coded};
+use tidemill_state::Coded;
 
-use super::{
-    QueryError, QueryTarget,
-    piece::{Kind, Rows},
-    target::with_options,
-    undecodable,
-};
-use crate::operators::StoreHandle;
+use super::{QueryError, QueryTarget, piece::Rows, target::with_options, typed::Typed};
+use crate::{graph::StoreShape, operators::StoreHandle};
 
 /// Reads a key-value store of this instance, including uncommitted updates (`ReadOnlyKeyValueStore` of interactive
 /// queries in Kafka Streams). [`Streams::key_value_store`](crate::Streams::key_value_store) returns it.
 ///
 /// A query reads stores in pieces, between the turns of their threads. The result may or may not contain updates that
-/// happen during the query. The query reads all partitions of the store that this instance owns. Keys and values use
-/// the default codecs of their types.
+/// happen during the query. The query reads all partitions of the store that this instance owns. The types must be those
+/// of the store; a store of JSON can also be read as `String`, and every store as `Bytes`.
 ///
 /// In Kafka Streams the caller's thread reads the store. Here a stream thread reads it, so a query waits for the
 /// thread's turn.
@@ -53,8 +47,8 @@ impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
     ///
     /// # Errors
     ///
-    /// Fails if no task that can answer has the store, if a thread does not answer in time, if the caller is a stream
-    /// thread of the application, or if the store cannot be read. See [`QueryError`].
+    /// Fails if the store has other types, if no task that can answer has the store, if a thread does not answer in time,
+    /// if the caller is a stream thread of the application, or if the store cannot be read. See [`QueryError`].
     ///
     /// ```
     /// # use tidemill::QueryError;
@@ -71,17 +65,18 @@ impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
     /// assert_eq!(streams.key_value_store::<String, i64>("messages").get(&"ann".into())?, Some(2));
     /// assert_eq!(streams.key_value_store::<String, i64>("messages").get(&"cy".into())?, None);
     /// let unknown = streams.key_value_store::<String, i64>("no-such-store").get(&"ann".into());
-    /// assert!(matches!(unknown, Err(QueryError::NotHere(_))));
+    /// assert!(matches!(unknown, Err(QueryError::UnknownStore(_))));
     /// # streams.close()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn get(&self, key: &K) -> Result<Option<V>, QueryError> {
-        let key = encode(key)?;
+        let typed = self.typed()?;
+        let key = typed.encode(key)?;
         let found = self.target.ask(&self.store, move |handle, _| match handle {
             StoreHandle::KeyValue(store) => Some(store.borrow().get(&key)),
             StoreHandle::Window(_) | StoreHandle::Session(_) | StoreHandle::Versioned(_) => None,
         })?;
-        found.into_iter().flatten().next().map(|row| self.value(row.value)).transpose()
+        found.into_iter().flatten().next().map(|row| typed.value(row.value)).transpose()
     }
 
     /// All keys and values on this instance, in the order of the keys' bytes (`ReadOnlyKeyValueStore.all` in Kafka
@@ -137,8 +132,9 @@ impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn page(&self, after: Option<&K>, limit: usize) -> Result<Vec<(K, V)>, QueryError> {
-        let rows = self.target.walk(&self.store, rows(after, limit, true)?)?;
-        rows.into_iter().map(|(key, value)| Ok((self.key(key)?, self.value(value)?))).collect()
+        let typed = self.typed()?;
+        let rows = self.target.walk(&self.store, rows(&typed, after, limit, true)?)?;
+        rows.into_iter().map(|(key, value)| Ok((typed.key(key)?, typed.value(value)?))).collect()
     }
 
     /// All keys on this instance, in the order of their bytes. Values are neither transferred nor decoded. Kafka
@@ -191,25 +187,22 @@ impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn page_of_keys(&self, after: Option<&K>, limit: usize) -> Result<Vec<K>, QueryError> {
-        let rows = self.target.walk(&self.store, rows(after, limit, false)?)?;
-        rows.into_iter().map(|(key, _)| self.key(key)).collect()
+        let typed = self.typed()?;
+        let rows = self.target.walk(&self.store, rows(&typed, after, limit, false)?)?;
+        rows.into_iter().map(|(key, _)| typed.key(key)).collect()
     }
 
-    fn key(&self, bytes: Bytes) -> Result<K, QueryError> {
-        K::Codec::default().decode(bytes).map_err(|error| undecodable(&self.store, error))
-    }
-
-    fn value(&self, bytes: Bytes) -> Result<V, QueryError> {
-        V::Codec::default().decode(bytes).map_err(|error| undecodable(&self.store, error))
+    fn typed(&self) -> Result<Typed<K, V>, QueryError> {
+        self.target.typed(&self.store, StoreShape::KeyValue)
     }
 }
 
-/// A key's bytes. Null is not a valid key.
-pub(super) fn encode<K: Coded>(key: &K) -> Result<Bytes, CodecError> {
-    K::Codec::default().encode(key)?.ok_or(CodecError::Null)
-}
-
-fn rows<K: Coded>(after: Option<&K>, limit: usize, values: bool) -> Result<Rows, CodecError> {
-    let from = after.map_or(Ok(Bound::Unbounded), |key| encode(key).map(Bound::Excluded))?;
-    Ok(Rows { kind: Kind::KeyValue, from, to: Bound::Unbounded, limit, values, key: None })
+fn rows<K: 'static, V: 'static>(
+    typed: &Typed<K, V>,
+    after: Option<&K>,
+    limit: usize,
+    values: bool,
+) -> Result<Rows, QueryError> {
+    let from = after.map_or(Ok(Bound::Unbounded), |key| typed.encode(key).map(Bound::Excluded))?;
+    Ok(Rows { kind: StoreShape::KeyValue, from, to: Bound::Unbounded, limit, values, key: None })
 }

@@ -8,6 +8,7 @@ mod line;
 mod piece;
 mod session;
 mod target;
+mod typed;
 mod versioned;
 mod window;
 
@@ -15,6 +16,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tidemill_state::{CodecError, StoreError};
+
+use crate::error::WrongStoreTypes;
 
 pub use self::{key_value::KeyValueQuery, session::SessionQuery, versioned::VersionedQuery, window::WindowQuery};
 pub(super) use self::{
@@ -38,23 +41,32 @@ pub(super) use self::{
 /// # }
 /// // The store holds values for keys, not for windows.
 /// let error = streams.window_store::<String, i64>("messages").fetch(&"ann".into(), 0, 1).unwrap_err();
-/// assert!(matches!(error, QueryError::NotHere(_)));
-/// // The values are 8-byte integers, not texts.
-/// let error = streams.key_value_store::<String, u32>("messages").get(&"ann".into()).unwrap_err();
-/// assert!(matches!(error, QueryError::Store(_)));
+/// assert!(matches!(error, QueryError::WrongStoreTypes(_)));
+/// // The values are of another type.
+/// let error = streams.key_value_store::<String, u64>("messages").get(&"ann".into()).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "store 'messages' is a key-value store with keys of String (utf8) and values of i64 (i64): \
+///      ask with key_value_store::<String, i64> instead of key_value_store::<String, u64>"
+/// );
 /// # streams.close()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum QueryError {
-    /// No task of this instance can answer for the store: the store does not exist, is restoring, or is on another
-    /// instance.
-    #[error("no running task of this instance has a store '{0}' of the requested kind")]
+    /// No task of this instance can answer for the store: the store is restoring, or is on another instance.
+    #[error(
+        "no running task of this instance can answer for store '{0}': query again when it is restored, or query the \
+         instance that has it (Streams::query_metadata_for_key)"
+    )]
     NotHere(String),
     /// The topology has no such store.
-    #[error("the topology has no store '{0}'")]
+    #[error("the topology has no store '{0}': Topology::stores has the names of its stores")]
     UnknownStore(String),
+    /// The store is of another kind, or has keys or values of other types.
+    #[error(transparent)]
+    WrongStoreTypes(#[from] WrongStoreTypes),
     /// The application's threads have ended.
     #[error("the application is not running")]
     NotRunning,
@@ -81,8 +93,4 @@ pub enum QueryError {
     /// The store could not be read, or holds bytes that cannot be decoded.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-fn undecodable(store: &str, source: CodecError) -> QueryError {
-    StoreError::Codec { store: store.to_owned(), source }.into()
 }

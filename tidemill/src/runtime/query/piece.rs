@@ -5,7 +5,10 @@ use std::ops::Bound;
 use bytes::Bytes;
 use tidemill_state::{ByteStore, ByteWindowStore, Direction, StoreError, WindowKey};
 
-use crate::operators::{StoreHandle, WindowClock};
+use crate::{
+    graph::StoreShape,
+    operators::{StoreHandle, WindowClock},
+};
 
 /// The most rows that one request reads, for all of its stores together.
 const LOOKED_AT: usize = 4_096;
@@ -16,18 +19,10 @@ const BYTES: usize = 1 << 20;
 /// The rows that a request may read from each store, however many stores there are.
 const LEAST: usize = 64;
 
-/// The kind of store that answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    KeyValue,
-    Window,
-    Session,
-}
-
 /// A range of a store's rows, in the order of the keys' bytes.
 #[derive(Clone)]
 pub(super) struct Rows {
-    pub(super) kind: Kind,
+    pub(super) kind: StoreShape,
     pub(super) from: Bound<Bytes>,
     pub(super) to: Bound<Bytes>,
     /// The most rows to return.
@@ -49,11 +44,11 @@ impl Rows {
     /// Reads a piece; `None` if the store is of another kind.
     pub(super) fn read(&self, handle: &StoreHandle, together: usize) -> Option<Result<Piece, StoreError>> {
         match (handle, self.kind) {
-            (StoreHandle::KeyValue(store), Kind::KeyValue) => {
+            (StoreHandle::KeyValue(store), StoreShape::KeyValue) => {
                 Some(self.read_from(self.from.as_ref().map(|key| &**key), &store.borrow(), together))
             }
-            (StoreHandle::Window(store), Kind::Window) => Some(self.read_windows(&store.borrow(), together)),
-            (StoreHandle::Session(store), Kind::Session) => {
+            (StoreHandle::Window(store), StoreShape::Window) => Some(self.read_windows(&store.borrow(), together)),
+            (StoreHandle::Session(store), StoreShape::Session) => {
                 Some(self.read_from(self.from.as_ref().map(|key| &**key), store.borrow().store(), together))
             }
             _ => None,
@@ -134,7 +129,7 @@ mod tests {
 
     fn read(handle: &StoreHandle, limit: usize, together: usize) -> (usize, Option<Bytes>) {
         let (from, to) = (Bound::Unbounded, Bound::Unbounded);
-        let rows = Rows { kind: Kind::KeyValue, from, to, limit, values: true, key: None };
+        let rows = Rows { kind: StoreShape::KeyValue, from, to, limit, values: true, key: None };
         let piece = rows.read(handle, together).expect("it is of that kind").expect("reads");
         (piece.rows.len(), piece.more_after)
     }
@@ -165,7 +160,8 @@ mod tests {
 
         let shown = |from: i64| {
             let (from, to) = (Bound::Included(Bytes::copy_from_slice(&from.to_be_bytes())), Bound::Unbounded);
-            let rows = Rows { kind: Kind::Window, from, to, limit: usize::MAX, values: true, key: Some("key".into()) };
+            let rows =
+                Rows { kind: StoreShape::Window, from, to, limit: usize::MAX, values: true, key: Some("key".into()) };
             let piece = rows.read_windows(&store.borrow(), 1).expect("reads");
             let start = |(row, _): (Bytes, Bytes)| WindowKey::decode_local(row).expect("is a window").start;
             piece.rows.into_iter().map(start).collect::<Vec<_>>()
@@ -187,7 +183,7 @@ mod tests {
         }
         let (from, to) = (Bound::Included(Bytes::from_static(&[0; 8])), Bound::Unbounded);
         let rows =
-            Rows { kind: Kind::Window, from, to, limit: usize::MAX, values: true, key: Some("0500-mine".into()) };
+            Rows { kind: StoreShape::Window, from, to, limit: usize::MAX, values: true, key: Some("0500-mine".into()) };
         // A share of the least size.
         let piece = rows.read_windows(&store, LOOKED_AT / LEAST).expect("reads");
         assert_eq!((piece.rows.len(), piece.more_after), (20, None));

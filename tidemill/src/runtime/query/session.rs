@@ -2,15 +2,10 @@
 
 use std::{marker::PhantomData, ops::Bound, sync::Arc};
 
-use tidemill_state::{Codec, Coded, Session, SessionKey};
+use tidemill_state::{Coded, Session, SessionKey};
 
-use super::{
-    QueryError, QueryTarget,
-    key_value::encode,
-    piece::{Kind, Rows},
-    target::with_options,
-    undecodable,
-};
+use super::{QueryError, QueryTarget, piece::Rows, target::with_options};
+use crate::graph::StoreShape;
 
 /// Reads a session store of this instance, including uncommitted updates (`ReadOnlySessionStore` of interactive queries
 /// in Kafka Streams). [`Streams::session_store`](crate::Streams::session_store) returns it.
@@ -59,8 +54,8 @@ impl<K: Coded, V: Coded> SessionQuery<K, V> {
     ///
     /// # Errors
     ///
-    /// Fails if no task that can answer has the store, if a thread does not answer in time, if the caller is a stream
-    /// thread of the application, or if the store cannot be read. See [`QueryError`].
+    /// Fails if the store has other types, if no task that can answer has the store, if a thread does not answer in time,
+    /// if the caller is a stream thread of the application, or if the store cannot be read. See [`QueryError`].
     pub fn fetch(&self, key: &K) -> Result<Vec<(Session, V)>, QueryError> {
         self.find_sessions(key, 0, i64::MAX)
     }
@@ -79,17 +74,17 @@ impl<K: Coded, V: Coded> SessionQuery<K, V> {
         earliest_end: i64,
         latest_start: i64,
     ) -> Result<Vec<(Session, V)>, QueryError> {
-        let key = encode(key)?;
+        let typed = self.target.typed::<K, V>(&self.store, StoreShape::Session)?;
+        let key = typed.encode(key)?;
         let bound = |end: i64, start: i64| SessionKey { key: key.clone(), end: end.max(0), start }.encode_local();
         let (from, to) = (Bound::Included(bound(earliest_end, 0)), Bound::Included(bound(i64::MAX, i64::MAX)));
-        let rows = Rows { kind: Kind::Session, from, to, limit: usize::MAX, values: true, key: None };
+        let rows = Rows { kind: StoreShape::Session, from, to, limit: usize::MAX, values: true, key: None };
         let mut sessions = Vec::new();
         for (row, value) in self.target.walk(&self.store, rows)? {
             let SessionKey { start, end, .. } =
-                SessionKey::decode_local(row).map_err(|error| undecodable(&self.store, error))?;
+                SessionKey::decode_local(row).map_err(|error| typed.undecodable(error))?;
             if start <= latest_start {
-                let value = V::Codec::default().decode(value).map_err(|error| undecodable(&self.store, error))?;
-                sessions.push((Session { start, end }, value));
+                sessions.push((Session { start, end }, typed.value(value)?));
             }
         }
         Ok(sessions)

@@ -8,15 +8,18 @@ use std::{
 
 use bytes::Bytes;
 use crossbeam_channel::{RecvTimeoutError, bounded};
-use tidemill_state::StoreError;
+use tidemill_state::{Coded, StoreError};
 
 use super::{
     QueryError,
     line::{Line, StoreQuery},
     piece::{Piece, Rows},
+    typed::Typed,
 };
 use crate::{
+    graph::StoreShape,
     operators::{GlobalStores, StoreHandle},
+    plan::Plan,
     runtime::Standbys,
 };
 
@@ -117,6 +120,7 @@ pub(crate) struct QueryTarget {
     lines: Vec<Line>,
     standbys: Arc<Standbys>,
     globals: Arc<GlobalStores>,
+    plan: Arc<Plan>,
     pub(super) partition: Option<i32>,
     pub(super) stale: bool,
     pub(super) timeout: Duration,
@@ -127,9 +131,21 @@ impl QueryTarget {
         lines: Vec<Line>,
         standbys: Arc<Standbys>,
         globals: Arc<GlobalStores>,
+        plan: Arc<Plan>,
         timeout: Duration,
     ) -> Self {
-        Self { lines, standbys, globals, partition: None, stale: false, timeout }
+        Self { lines, standbys, globals, plan, partition: None, stale: false, timeout }
+    }
+
+    /// The codecs of a store, if it is of this kind and has these types.
+    pub(super) fn typed<K: Coded, V: Coded>(
+        &self,
+        store: &Arc<str>,
+        shape: StoreShape,
+    ) -> Result<Typed<K, V>, QueryError> {
+        let types = self.plan.graph().store_types.get(&**store);
+        let types = types.ok_or_else(|| QueryError::UnknownStore(store.to_string()))?;
+        Ok(Typed::new(store, types.codecs(store, shape)?))
     }
 
     /// Asks once and joins the answers. `read` gets the number of stores that are read in one go.

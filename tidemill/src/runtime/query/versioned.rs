@@ -3,16 +3,16 @@
 use std::{marker::PhantomData, sync::Arc};
 
 use bytes::Bytes;
-use tidemill_state::{ByteVersionedStore, Codec, Coded, StoreError, VersionedRecord};
+use tidemill_state::{ByteVersionedStore, Coded, StoreError, VersionedRecord};
 
-use super::{QueryError, QueryTarget, key_value::encode, target::with_options, undecodable};
-use crate::operators::StoreHandle;
+use super::{QueryError, QueryTarget, target::with_options};
+use crate::{graph::StoreShape, operators::StoreHandle};
 
 /// Reads a versioned store of this instance, including uncommitted updates (`VersionedKeyQuery` and
 /// `MultiVersionedKeyQuery` of interactive queries in Kafka Streams, KIP-960 and KIP-968).
 /// [`Streams::versioned_store`](crate::Streams::versioned_store) returns it.
 ///
-/// Keys and values use the default codecs of their types. Times are milliseconds since the epoch.
+/// The types must be those of the store. Times are milliseconds since the epoch.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -55,8 +55,8 @@ impl<K: Coded, V: Coded> VersionedQuery<K, V> {
     ///
     /// # Errors
     ///
-    /// Fails if no task that can answer has the store, if a thread does not answer in time, if the caller is a stream
-    /// thread of the application, or if the store cannot be read. See [`QueryError`].
+    /// Fails if the store has other types, if no task that can answer has the store, if a thread does not answer in time,
+    /// if the caller is a stream thread of the application, or if the store cannot be read. See [`QueryError`].
     pub fn get(&self, key: &K) -> Result<Option<VersionedRecord<V>>, QueryError> {
         let found = self.ask(key, |store, key| Ok(store.get(key)?.into_iter().collect()))?;
         Ok(found.into_iter().next())
@@ -93,15 +93,15 @@ impl<K: Coded, V: Coded> VersionedQuery<K, V> {
         key: &K,
         read: impl Fn(&ByteVersionedStore, &[u8]) -> Result<Vec<VersionedRecord<Bytes>>, StoreError> + Send + Sync + 'static,
     ) -> Result<Vec<VersionedRecord<V>>, QueryError> {
-        let key = encode(key)?;
+        let typed = self.target.typed::<K, V>(&self.store, StoreShape::Versioned)?;
+        let key = typed.encode(key)?;
         let answers = self.target.ask(&self.store, move |handle, _| match handle {
             StoreHandle::Versioned(store) => Some(read(&store.borrow(), &key)),
             StoreHandle::KeyValue(_) | StoreHandle::Window(_) | StoreHandle::Session(_) => None,
         })?;
         let versions = answers.into_iter().find(|versions| !versions.is_empty()).unwrap_or_default();
         let decode = |VersionedRecord { value, timestamp, valid_to }| {
-            let value = V::Codec::default().decode(value).map_err(|error| undecodable(&self.store, error))?;
-            Ok(VersionedRecord { value, timestamp, valid_to })
+            Ok(VersionedRecord { value: typed.value(value)?, timestamp, valid_to })
         };
         versions.into_iter().map(decode).collect()
     }

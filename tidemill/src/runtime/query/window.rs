@@ -3,15 +3,10 @@
 use std::{marker::PhantomData, ops::Bound, sync::Arc};
 
 use bytes::Bytes;
-use tidemill_state::{Codec, Coded, WindowKey};
+use tidemill_state::{Coded, WindowKey};
 
-use super::{
-    QueryError, QueryTarget,
-    key_value::encode,
-    piece::{Kind, Rows},
-    target::with_options,
-    undecodable,
-};
+use super::{QueryError, QueryTarget, piece::Rows, target::with_options};
+use crate::graph::StoreShape;
 
 /// Reads a window store of this instance, including uncommitted updates (`ReadOnlyWindowStore` of interactive queries
 /// in Kafka Streams). [`Streams::window_store`](crate::Streams::window_store) returns it.
@@ -59,16 +54,17 @@ impl<K: Coded, V: Coded> WindowQuery<K, V> {
     ///
     /// # Errors
     ///
-    /// Fails if no task that can answer has the store, if a thread does not answer in time, if the caller is a stream
-    /// thread of the application, or if the store cannot be read. See [`QueryError`].
+    /// Fails if the store has other types, if no task that can answer has the store, if a thread does not answer in time,
+    /// if the caller is a stream thread of the application, or if the store cannot be read. See [`QueryError`].
     pub fn fetch(&self, key: &K, from_ms: i64, to_ms: i64) -> Result<Vec<(i64, V)>, QueryError> {
         let start = |ms: i64| Bytes::copy_from_slice(&ms.max(0).to_be_bytes());
         let (from, to) = (Bound::Included(start(from_ms)), Bound::Excluded(start(to_ms)));
-        let key = Some(encode(key)?);
-        let rows = Rows { kind: Kind::Window, from, to, limit: usize::MAX, values: true, key };
+        let typed = self.target.typed::<K, V>(&self.store, StoreShape::Window)?;
+        let key = Some(typed.encode(key)?);
+        let rows = Rows { kind: StoreShape::Window, from, to, limit: usize::MAX, values: true, key };
         let decoded = self.target.walk(&self.store, rows)?.into_iter().map(|(row, value)| {
-            let read = |(row, value)| Ok((WindowKey::decode_local(row)?.start, V::Codec::default().decode(value)?));
-            read((row, value)).map_err(|error| undecodable(&self.store, error))
+            let at = WindowKey::decode_local(row).map_err(|error| typed.undecodable(error))?;
+            Ok((at.start, typed.value(value)?))
         });
         decoded.collect()
     }

@@ -1,11 +1,13 @@
 //! The stores of a driver's tasks, for the test to read.
 
-use std::sync::Arc;
-
 use tidemill_state::{Coded, KeyValueStore, SessionStore, VersionedStore, WindowStore};
 
 use super::TopologyTestDriver;
-use crate::{error::TaskError, operators::StoreHandle};
+use crate::{
+    error::TaskError,
+    graph::{SharedCodecs, StoreShape},
+    operators::StoreHandle,
+};
 
 impl TopologyTestDriver {
     /// The key-value store of a task, by partition (`getKeyValueStore` in Kafka Streams). `None` if no task of that
@@ -14,7 +16,7 @@ impl TopologyTestDriver {
     ///
     /// # Errors
     ///
-    /// If a task fails.
+    /// If a task fails, or if the topology has no such store with these types.
     ///
     /// ```
     /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
@@ -33,10 +35,9 @@ impl TopologyTestDriver {
         name: &str,
         partition: i32,
     ) -> Result<Option<KeyValueStore<K, V>>, TaskError> {
+        let (key, value) = self.codecs(name, StoreShape::KeyValue)?;
         Ok(match self.store(name, partition)? {
-            Some(StoreHandle::KeyValue(store)) => {
-                Some(KeyValueStore::new(store, Arc::new(K::Codec::default()), Arc::new(V::Codec::default())))
-            }
+            Some(StoreHandle::KeyValue(store)) => Some(KeyValueStore::new(store, key, value)),
             _ => None,
         })
     }
@@ -46,7 +47,7 @@ impl TopologyTestDriver {
     ///
     /// # Errors
     ///
-    /// If a task fails.
+    /// If a task fails, or if the topology has no such store with these types.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -67,10 +68,9 @@ impl TopologyTestDriver {
         name: &str,
         partition: i32,
     ) -> Result<Option<WindowStore<K, V>>, TaskError> {
+        let (key, value) = self.codecs(name, StoreShape::Window)?;
         Ok(match self.store(name, partition)? {
-            Some(StoreHandle::Window(store)) => {
-                Some(WindowStore::new(store, Arc::new(K::Codec::default()), Arc::new(V::Codec::default())))
-            }
+            Some(StoreHandle::Window(store)) => Some(WindowStore::new(store, key, value)),
             _ => None,
         })
     }
@@ -80,7 +80,7 @@ impl TopologyTestDriver {
     ///
     /// # Errors
     ///
-    /// If a task fails.
+    /// If a task fails, or if the topology has no such store with these types.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -101,10 +101,9 @@ impl TopologyTestDriver {
         name: &str,
         partition: i32,
     ) -> Result<Option<SessionStore<K, V>>, TaskError> {
+        let (key, value) = self.codecs(name, StoreShape::Session)?;
         Ok(match self.store(name, partition)? {
-            Some(StoreHandle::Session(store)) => {
-                Some(SessionStore::new(store, Arc::new(K::Codec::default()), Arc::new(V::Codec::default())))
-            }
+            Some(StoreHandle::Session(store)) => Some(SessionStore::new(store, key, value)),
             _ => None,
         })
     }
@@ -114,19 +113,24 @@ impl TopologyTestDriver {
     ///
     /// # Errors
     ///
-    /// If a task fails. See the example of [`StreamsBuilder::add_versioned_store`](crate::StreamsBuilder::add_versioned_store)
+    /// If a task fails, or if the topology has no such store with these types. See the example of [`StreamsBuilder::add_versioned_store`](crate::StreamsBuilder::add_versioned_store)
     /// for such a store.
     pub fn versioned_store<K: Coded, V: Coded>(
         &self,
         name: &str,
         partition: i32,
     ) -> Result<Option<VersionedStore<K, V>>, TaskError> {
+        let (key, value) = self.codecs(name, StoreShape::Versioned)?;
         Ok(match self.store(name, partition)? {
-            Some(StoreHandle::Versioned(store)) => {
-                Some(VersionedStore::new(store, Arc::new(K::Codec::default()), Arc::new(V::Codec::default())))
-            }
+            Some(StoreHandle::Versioned(store)) => Some(VersionedStore::new(store, key, value)),
             _ => None,
         })
+    }
+
+    /// The codecs of a store, if it is of this kind and has these types.
+    fn codecs<K: Coded, V: Coded>(&self, name: &str, shape: StoreShape) -> Result<SharedCodecs<K, V>, TaskError> {
+        let types = self.core.app.plan.graph().store_types.get(name);
+        Ok(types.ok_or_else(|| TaskError::UnknownStore(name.to_owned()))?.codecs(name, shape)?)
     }
 
     fn store(&self, name: &str, partition: i32) -> Result<Option<StoreHandle>, TaskError> {

@@ -81,6 +81,8 @@ impl StreamThread {
             | TaskError::MissingSourceTopic(_)
             | TaskError::Panicked { .. }
             | TaskError::WaitsForItself { .. }
+            | TaskError::UnknownStore(_)
+            | TaskError::WrongStoreTypes(_)
             | TaskError::Transport(_)) => {
                 self.give_up();
                 Err(fatal)
