@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use crate::{
-    node::{FoldKind, Kind, Node, Window},
-    reads::is_single,
+    kinds::{Fetch, FoldKind, HeaderKind, Kind, Window},
+    node::Node,
+    reads::{is_single, label, versions},
 };
 
 /// A text, or a null.
@@ -23,14 +24,14 @@ pub(crate) struct Case {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Step {
-    /// Topic, key, value, timestamp.
-    Record(String, Text, Text, i64),
+    /// Topic, key, value, timestamp, headers.
+    Record(String, Text, Text, i64, #[serde(default, skip_serializing_if = "String::is_empty")] String),
     /// The wall clock advances by so many milliseconds.
     Wait(u64),
 }
 
-/// An output: the number of the step that caused it, key, value, timestamp.
-pub(crate) type Output = (usize, Text, Text, i64);
+/// An output: the number of the step that caused it, key, value, timestamp, headers.
+pub(crate) type Output = (usize, Text, Text, i64, String);
 /// A stored row: key, value, timestamp. A windowed key is a text, and such a row has no timestamp.
 pub(crate) type Row = (String, String, Option<i64>);
 
@@ -63,7 +64,7 @@ impl Case {
     fn delays<'a>(&'a self, topics: &'a [&str]) -> impl Iterator<Item = (usize, i64)> + 'a {
         let mut time = i64::MIN;
         self.script.iter().zip(1..).filter_map(move |(step, number)| match step {
-            Step::Record(topic, _, _, timestamp) if topics.contains(&topic.as_str()) => {
+            Step::Record(topic, _, _, timestamp, _) if topics.contains(&topic.as_str()) => {
                 time = time.max(*timestamp);
                 Some((number, time - timestamp))
             }
@@ -86,7 +87,7 @@ impl Case {
         let (mut latest, mut wall) = (0, 0);
         for step in &self.script {
             match step {
-                Step::Record(.., timestamp) => latest = latest.max(*timestamp),
+                Step::Record(.., timestamp, _) => latest = latest.max(*timestamp),
                 Step::Wait(ms) => wall += i64::try_from(*ms).unwrap_or(i64::MAX),
             }
         }

@@ -22,12 +22,16 @@
 //!   are filtered out before.
 //! - **A subtopology has a stream time.** In Kafka Streams' test driver all have one. So a processor that is called by
 //!   stream time is alone with one topic, and others are called by the wall clock.
+//! - **A window store of a processor expires by the stream time of the task.** In Kafka Streams it expires by the last start
+//!   that was put. So generated processors keep windows for longer than a script.
+//! - **A version tells until when it is valid.** The store of Kafka Streams loses it if it is asked for a time. So generated
+//!   processors leave it out.
 //! - **A foreign-key join without a store has no old values.** Kafka Streams adds a store without being asked, Tidemill asks
 //!   for it.
 
 use std::fmt;
 
-use crate::case::{Case, Kind, Node, is_single};
+use crate::case::{Case, HeaderKind, Kind, Node, is_single};
 
 /// A difference that is documented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +68,13 @@ pub(crate) enum Rule {
     LateOnce,
     /// When rows of closed windows go is not the same.
     RowsOfClosedWindows,
+    /// A final result of a window, and a record that found no partner, have no headers. In Kafka Streams they have those
+    /// of the record that was the first to come after their time, of whatever key. So headers are not compared there, and
+    /// no later step reads them.
+    HeadersOfResultsByTime,
+    /// A processor is told that its store does not keep a version any more, and no record counts as dropped. Kafka Streams
+    /// counts it for the store.
+    StoresDropNoRecords,
 }
 
 impl fmt::Display for Rule {
@@ -80,6 +91,8 @@ impl fmt::Display for Rule {
             Self::BehindAForeignKeyJoin => "behind a foreign-key join",
             Self::LateOnce => "late records of sliding windows count once",
             Self::RowsOfClosedWindows => "rows of closed windows",
+            Self::HeadersOfResultsByTime => "what time lets out has no headers",
+            Self::StoresDropNoRecords => "stores of processors drop no records",
         })
     }
 }
@@ -102,6 +115,17 @@ impl Rule {
             })
             .copied()
     }
+}
+
+/// Whether some results of a node come when time has passed, and so are of no certain record.
+pub(crate) fn comes_by_time(node: &Node) -> bool {
+    matches!(
+        node,
+        Node::Windowed { close: true, .. }
+            | Node::Sessions { close: true, .. }
+            | Node::Sliding { close: true, .. }
+            | Node::JoinStreams { kind: Kind::Left | Kind::Outer, .. }
+    )
 }
 
 /// Whether a record comes late for a sliding window.
@@ -138,19 +162,26 @@ pub(crate) struct Strictness {
     pub(crate) how: How,
     /// The step from which on nothing is compared, and why.
     pub(crate) until: Option<(usize, Rule)>,
+    /// Whether headers are not compared.
+    pub(crate) headless: bool,
 }
 
 impl Strictness {
-    pub(crate) const EXACT: Self = Self { how: How::Exact, until: None };
+    pub(crate) const EXACT: Self = Self { how: How::Exact, until: None, headless: false };
+
+    /// Whether all records are compared, in their order.
+    pub(crate) fn is_exact(self) -> bool {
+        self.how == How::Exact && self.until.is_none()
+    }
 
     fn max(self, other: Self) -> Self {
         let until = [self.until, other.until].into_iter().flatten().min();
-        Self { how: self.how.max(other.how), until }
+        Self { how: self.how.max(other.how), until, headless: self.headless || other.headless }
     }
 
     /// Compares up to a record that comes too late.
     fn before(self, late: Option<usize>, rule: Rule) -> Self {
-        self.max(Self { how: How::Exact, until: late.map(|step| (step, rule)) })
+        self.max(Self { until: late.map(|step| (step, rule)), ..Self::EXACT })
     }
 }
 
@@ -160,10 +191,10 @@ pub(crate) fn strictness(case: &Case) -> Vec<Strictness> {
     for (place, node) in case.nodes.iter().enumerate() {
         let parents: Vec<_> = node.parents().iter().map(|parent| all[*parent]).collect();
         let inputs = parents.iter().fold(Strictness::EXACT, |inputs, parent| inputs.max(*parent));
-        let how = |how: How| inputs.max(Strictness { how, until: None });
+        let how = |how: How| inputs.max(Strictness { how, ..Strictness::EXACT });
         let late = |bound: i64| case.first_late(&case.topics(place), bound);
-        all.push(match node {
-            Node::JoinStreams { .. } if inputs != Strictness::EXACT => how(How::Nothing(Rule::BehindALateJoin)),
+        let mut strictness = match node {
+            Node::JoinStreams { .. } if !inputs.is_exact() => how(How::Nothing(Rule::BehindALateJoin)),
             Node::JoinStreams { kind: Kind::Inner, grace, .. } => inputs.before(late(*grace), Rule::LateForAJoin),
             Node::JoinStreams { kind, before, after, grace, .. } => {
                 let bound = if *kind == Kind::Outer { (*grace).min(*after).min(*before) } else { (*grace).min(*after) };
@@ -192,7 +223,10 @@ pub(crate) fn strictness(case: &Case) -> Vec<Strictness> {
             _ if inputs.how != How::Exact && inputs.how != How::Bag => how(How::Nothing(Rule::BehindAForeignKeyJoin)),
             Node::Sessions { grace, close: true, .. } => inputs.before(late(*grace), Rule::ClosedSessions),
             _ => inputs,
-        });
+        };
+        strictness.headless |= comes_by_time(node);
+        strictness.headless &= !matches!(node, Node::Headers { kind: HeaderKind::Drop, .. });
+        all.push(strictness);
     }
     all
 }
