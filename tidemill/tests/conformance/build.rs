@@ -150,6 +150,7 @@ impl Nodes<'_> {
             Node::Process { from, every, stream_time } => processors::process(self, from, every, stream_time),
             Node::ProcessValues { from } => processors::process_values(self, from),
             Node::Headers { from, kind } => stores::headers(self, from, kind),
+            Node::ProcessRows { from, kind } => stores::process_rows(self, from, kind),
             Node::ProcessWindows { from, retention, kind } => stores::process_windows(self, from, retention, kind),
             Node::ProcessVersions { from, history, ends } => stores::process_versions(self, from, history, ends),
             Node::Fold { .. }

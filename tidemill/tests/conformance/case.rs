@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use crate::{
-    kinds::{Fetch, FoldKind, HeaderKind, Kind, Window},
+    kinds::{Fetch, FoldKind, HeaderKind, Kind, Scan, Window},
     node::Node,
     reads::{is_single, label, versions},
 };
@@ -80,6 +80,29 @@ impl Case {
     /// The first step whose record was further behind than this.
     pub(crate) fn first_late(&self, topics: &[&str], bound: i64) -> Option<usize> {
         self.delays(topics).find(|(_, delay)| *delay > bound).map(|(step, _)| step)
+    }
+
+    /// The first step whose record is earlier than two that came before it at one time. Of a topic's table, these are a value
+    /// and its deletion, all of one key.
+    pub(crate) fn first_before_a_deletion(&self, topics: &[&str], of_table: bool) -> Option<usize> {
+        let mut seen: Vec<(&Text, i64)> = Vec::new();
+        let mut deleted: Vec<(&Text, i64)> = Vec::new();
+        for (step, number) in self.script.iter().zip(1..) {
+            let Step::Record(topic, key, value, timestamp, _) = step else { continue };
+            if !topics.contains(&topic.as_str()) {
+                continue;
+            }
+            let same = |other: &Text| !of_table || other == key;
+            if deleted.iter().any(|(other, time)| same(other) && time > timestamp) {
+                return Some(number);
+            }
+            let repeats = seen.iter().any(|(other, time)| same(other) && time == timestamp);
+            if repeats && (!of_table || value.is_none()) {
+                deleted.push((key, *timestamp));
+            }
+            seen.push((key, *timestamp));
+        }
+        None
     }
 
     /// The latest time: of a record, or of the wall clock, which processors may give to theirs.

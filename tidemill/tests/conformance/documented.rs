@@ -251,3 +251,17 @@ fn a_window_store_of_a_processor_expires_by_the_time_of_the_task() {
     assert_eq!(theirs, ["1: k 0 0:0 4", "3: k 0 0:0 5:0 5"]);
     assert_eq!(ours, ["1: k 0 0:0 4", "3: k 0 5:0 5"]);
 }
+
+#[test]
+fn a_deletion_is_a_version() {
+    let [theirs, ours] = allowed("a deletion of the same time");
+    assert_eq!(theirs, ["4: a 44+0 1"], "the value of time 0 is what it takes as the latest");
+    assert_eq!(ours, ["4: a 44+null 1"]);
+}
+
+#[test]
+fn a_join_that_keeps_versions_replaces_its_latest_value() {
+    let (.., [theirs, ours]) = both("what a join with versions replaces");
+    assert_eq!(theirs, ["1: k0 1 0", "2: k0 1 2", "4: k1 - 2", "4: k0 2 2"], "one key counts twice");
+    assert_eq!(ours, ["1: k0 1 0", "2: k0 1 2", "4: k0 1 2"]);
+}

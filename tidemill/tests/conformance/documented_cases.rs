@@ -1,7 +1,7 @@
 //! The case of each documented difference.
 
 /// The cases, whose recorded answers are in a file.
-pub(crate) const CASES: [(&str, &str); 33] = [
+pub(crate) const CASES: [(&str, &str); 35] = [
     (
         "final results",
         r#"{"nodes":[{"op":"stream","topic":"a"},
@@ -208,5 +208,18 @@ pub(crate) const CASES: [(&str, &str); 33] = [
         r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"filter","from":0,"mod":5,"is":0},
             {"op":"process_windows","from":1,"retention":20,"kind":"of_key"}],
             "outputs":[2],"script":[["a","k","0",4],["a","k","1",24],["a","k","0",5]]}"#,
+    ),
+    (
+        "a deletion of the same time",
+        r#"{"nodes":[{"op":"table","topic":"t"},{"op":"versioned_table","topic":"v","history":20},
+            {"op":"join_foreign","from":0,"with":1,"kind":"left","stored":true}],
+            "outputs":[2],"script":[["v","b","0",1],["v","b",null,1],["v","b","0",0],["t","a","44",1]]}"#,
+    ),
+    (
+        "what a join with versions replaces",
+        r#"{"nodes":[{"op":"table","topic":"t"},{"op":"table","topic":"u"},
+            {"op":"join_tables","from":0,"with":1,"kind":"left","stored":true,"versions":20},
+            {"op":"group_table","from":2,"mod":2,"kind":"count"}],
+            "outputs":[3],"script":[["t","b","0",0],["u","b",null,2],["t","b","29",0],["t","b","0",2]]}"#,
     ),
 ];

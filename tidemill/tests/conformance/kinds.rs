@@ -19,6 +19,17 @@ pub(crate) enum HeaderKind {
     Read,
 }
 
+/// Which rows are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Scan {
+    Range,
+    Reverse,
+    Prefix,
+    /// Only the value that a key had before. The first one stays.
+    Absent,
+}
+
 /// Which windows are read, and in which direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kinds::{Fetch, FoldKind, HeaderKind, Kind, Window};
+use crate::kinds::{Fetch, FoldKind, HeaderKind, Kind, Scan, Window};
 
 /// An operator. `from` and `with` are places of earlier nodes. `mod` and `is` choose values by their hash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -174,6 +174,11 @@ pub(crate) enum Node {
     Headers {
         from: usize,
         kind: HeaderKind,
+    },
+    /// Keeps the last value of each key, and adds those of other keys to a value.
+    ProcessRows {
+        from: usize,
+        kind: Scan,
     },
     /// Keeps the value of each window of 5 ms for so long, and adds those around a record to its value.
     ProcessWindows {

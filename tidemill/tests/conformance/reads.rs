@@ -31,6 +31,7 @@ impl Node {
             | Self::Process { from, .. }
             | Self::ProcessValues { from }
             | Self::Headers { from, .. }
+            | Self::ProcessRows { from, .. }
             | Self::ProcessWindows { from, .. }
             | Self::ProcessVersions { from, .. }
             | Self::TableFilter { from, .. }

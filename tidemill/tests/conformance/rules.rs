@@ -10,6 +10,8 @@
 //!   follow sessions, no two records have the same time.
 //! - **A stored join of a table with itself replaces its value.** In Kafka Streams, both sides pass on that there was none.
 //!   So no step that needs old values follows a stored join of tables of one topic.
+//! - **A join that keeps versions replaces its latest value.** In Kafka Streams it passes on the value that its inputs had
+//!   before, which may have come out of order. So no step that needs old values follows a join with a store of versions.
 //! - **What a suppression lets out replaces what it let out before.** In Kafka Streams the old value is the one before the
 //!   last update, which may never have come out. So no step that needs old values follows a suppression.
 //!   And a step that looks the value up while it comes out finds it, in Kafka Streams the one before; none does.
@@ -31,7 +33,7 @@
 
 use std::fmt;
 
-use crate::case::{Case, HeaderKind, Kind, Node, is_single};
+use crate::case::{Case, HeaderKind, Kind, Node, is_single, versions};
 
 /// A difference that is documented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +77,9 @@ pub(crate) enum Rule {
     /// A processor is told that its store does not keep a version any more, and no record counts as dropped. Kafka Streams
     /// counts it for the store.
     StoresDropNoRecords,
+    /// A deletion is a version, too: an older value that comes after it is not what the key has now. Kafka Streams forgets a
+    /// deletion that takes the place of a value of the same time. Nothing is compared from such an older value on.
+    DeletionsAreVersions,
 }
 
 impl fmt::Display for Rule {
@@ -93,6 +98,7 @@ impl fmt::Display for Rule {
             Self::RowsOfClosedWindows => "rows of closed windows",
             Self::HeadersOfResultsByTime => "what time lets out has no headers",
             Self::StoresDropNoRecords => "stores of processors drop no records",
+            Self::DeletionsAreVersions => "deletions are versions",
         })
     }
 }
@@ -126,6 +132,13 @@ pub(crate) fn comes_by_time(node: &Node) -> bool {
             | Node::Sliding { close: true, .. }
             | Node::JoinStreams { kind: Kind::Left | Kind::Outer, .. }
     )
+}
+
+/// Whether a node has a store of versions, and may delete from it.
+fn keeps_versions(node: &Node) -> bool {
+    // An aggregate of a stream or of groups is never deleted here.
+    let deletes = !matches!(node, Node::Fold { .. } | Node::GroupTable { .. });
+    matches!(node, Node::VersionedTable { .. } | Node::ProcessVersions { .. }) || deletes && versions(node).is_some()
 }
 
 /// Whether a record comes late for a sliding window.
@@ -224,6 +237,11 @@ pub(crate) fn strictness(case: &Case) -> Vec<Strictness> {
             Node::Sessions { grace, close: true, .. } => inputs.before(late(*grace), Rule::ClosedSessions),
             _ => inputs,
         };
+        if keeps_versions(node) {
+            let of_table = matches!(node, Node::VersionedTable { .. });
+            let older = case.first_before_a_deletion(&case.topics(place), of_table);
+            strictness = strictness.before(older, Rule::DeletionsAreVersions);
+        }
         strictness.headless |= comes_by_time(node);
         strictness.headless &= !matches!(node, Node::Headers { kind: HeaderKind::Drop, .. });
         all.push(strictness);

@@ -1,4 +1,4 @@
-//! Processors that read headers, windows and versions.
+//! Processors that read headers, rows, windows and versions.
 
 use tidemill::{
     processor::{FixedKeyProcessor, FixedKeyProcessorContext, FixedKeyRecord},
@@ -8,7 +8,7 @@ use tidemill::{
 
 use crate::{
     build::{Nodes, Stream, ms},
-    case::{Fetch, HeaderKind, Text},
+    case::{Fetch, HeaderKind, Scan, Text},
     functions,
 };
 
@@ -33,6 +33,34 @@ impl FixedKeyProcessor<Text, Text, Text> for OfHeaders {
         }
         ctx.forward(record);
         Ok(())
+    }
+}
+
+/// Keeps the last value of each key, or the first. A null value deletes.
+struct Rows {
+    store: String,
+    kind: Scan,
+}
+
+impl FixedKeyProcessor<Text, Text, Text> for Rows {
+    fn process(&mut self, ctx: &mut Context<'_>, record: Input) -> Result<(), BoxError> {
+        let (key, at) = (record.key().clone().unwrap_or_default(), record.timestamp);
+        let rows = ctx.key_value_store::<String, String>(&self.store)?;
+        let mut before = None;
+        match (&record.value, self.kind) {
+            (Some(value), Scan::Absent) => before = rows.put_if_absent(&key, value, at)?,
+            (Some(value), _) => rows.put(&key, value, at)?,
+            (None, _) => rows.delete(&key)?,
+        }
+        let first = key.chars().next().unwrap_or('a').to_string();
+        let found = match self.kind {
+            Scan::Range => rows.range("a".to_owned()..=key).read_all()?,
+            Scan::Reverse => rows.reverse_range(key..="c".to_owned()).read_all()?,
+            Scan::Prefix => rows.prefix_scan(first.as_bytes()).read_all()?,
+            Scan::Absent => before.map(|before| (key, before)).into_iter().collect(),
+        };
+        let text = found.iter().map(|(key, value)| format!("{key}:{value}")).collect::<Vec<_>>().join(" ");
+        forward(ctx, record, &text)
     }
 }
 
@@ -106,6 +134,15 @@ fn forward(ctx: &mut Context<'_>, record: Input, text: &str) -> Result<(), BoxEr
 
 pub(crate) fn headers(nodes: &Nodes<'_>, from: usize, kind: HeaderKind) -> Stream {
     nodes.stream(from).process_values(&format!("p{}", nodes.made.len()), &[], move || OfHeaders(kind))
+}
+
+pub(crate) fn process_rows(nodes: &Nodes<'_>, from: usize, kind: Scan) -> Stream {
+    let store = nodes.name();
+    nodes.builder.add_key_value_store::<String, String>(store.as_str());
+    let name = format!("p{}", nodes.made.len());
+    let stores = [store.clone()];
+    let stores = stores.each_ref().map(String::as_str);
+    nodes.stream(from).process_values(&name, &stores, move || Rows { store: store.clone(), kind })
 }
 
 pub(crate) fn process_windows(nodes: &Nodes<'_>, from: usize, retention: i64, kind: Fetch) -> Stream {

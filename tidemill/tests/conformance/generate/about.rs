@@ -116,7 +116,7 @@ impl About {
         let related = parents.len() == 2 && !parents[0].topics.is_disjoint(&parents[1].topics);
         about.initial |= match node {
             Node::Sessions { .. } | Node::SessionCogroup { .. } => !distinct || related,
-            Node::JoinTables { stored: true, .. } => related,
+            Node::JoinTables { stored: true, versions, .. } => related || versions.is_some(),
             _ => matches!(
                 node,
                 Node::Fold { kind: FoldKind::Count, .. }

@@ -26,7 +26,7 @@ impl Draw {
 }
 
 /// How many rows the choice in `Plan::add` has.
-const ROWS: u8 = 61;
+const ROWS: u8 = 62;
 
 /// One of them.
 pub(super) fn of<T: Copy>(choice: u8, all: &[T]) -> T {

@@ -158,7 +158,7 @@ impl Plan {
                 stream_time: self.narrow || c % 2 == 1,
             }),
             50 => self.keyed(draw).map(|from| Node::ProcessValues { from }),
-            55..60 => self.reader(draw),
+            55..60 | 61 => self.reader(draw),
             51 => self.pair(draw, true).map(|(from, with)| Node::SessionCogroup {
                 from,
                 with,

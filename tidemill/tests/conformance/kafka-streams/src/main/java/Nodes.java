@@ -79,6 +79,7 @@ final class Nodes {
             case "process" -> Processors.process(builder, this, node);
             case "process_values" -> Processors.processValues(builder, this, node);
             case "headers" -> Readers.headers(this, node);
+            case "process_rows" -> Readers.rows(builder, this, node);
             case "process_windows" -> Readers.windows(builder, this, node);
             case "process_versions" -> Readers.versions(builder, this, node);
             case "fold", "windowed", "sessions", "sliding", "cogroup", "session_cogroup", "sliding_cogroup" ->

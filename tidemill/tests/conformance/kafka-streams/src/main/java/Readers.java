@@ -1,4 +1,4 @@
-// Processors that read headers, windows and versions.
+// Processors that read headers, rows, windows and versions.
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.charset.StandardCharsets;
@@ -8,6 +8,7 @@ import java.util.StringJoiner;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.kstream.KStream;
@@ -18,6 +19,7 @@ import org.apache.kafka.streams.processor.api.FixedKeyProcessorContext;
 import org.apache.kafka.streams.processor.api.FixedKeyRecord;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.Stores;
+import org.apache.kafka.streams.state.TimestampedKeyValueStore;
 import org.apache.kafka.streams.state.TimestampedWindowStore;
 import org.apache.kafka.streams.state.ValueAndTimestamp;
 import org.apache.kafka.streams.state.VersionedKeyValueStore;
@@ -28,6 +30,14 @@ final class Readers {
     static KStream<String, String> headers(Nodes nodes, JsonNode node) {
         String kind = Nodes.kind(node);
         return nodes.from(node).processValues(() -> new OfHeaders(kind), Named.as("p" + nodes.size()));
+    }
+
+    static KStream<String, String> rows(StreamsBuilder builder, Nodes nodes, JsonNode node) {
+        String store = nodes.name();
+        String kind = Nodes.kind(node);
+        builder.addStateStore(Stores.timestampedKeyValueStoreBuilder(
+            Stores.inMemoryKeyValueStore(store), Serdes.String(), Serdes.String()));
+        return nodes.from(node).processValues(() -> new Rows(store, kind), Named.as("p" + nodes.size()), store);
     }
 
     static KStream<String, String> windows(StreamsBuilder builder, Nodes nodes, JsonNode node) {
@@ -90,6 +100,44 @@ final class Readers {
                     context.forward(record.withValue(Functions.add(record.value(), "@" + text)));
                 }
             }
+        }
+    }
+
+    /** Keeps the last value of each key, or the first. A null value deletes. */
+    private static final class Rows extends Reader {
+        private final String store;
+        private final String kind;
+
+        Rows(String store, String kind) {
+            this.store = store;
+            this.kind = kind;
+        }
+
+        @Override
+        public void process(FixedKeyRecord<String, String> record) {
+            TimestampedKeyValueStore<String, String> rows = context.getStateStore(store);
+            String key = key(record);
+            ValueAndTimestamp<String> value = ValueAndTimestamp.make(record.value(), record.timestamp());
+            if (kind.equals("absent") && value != null) {
+                ValueAndTimestamp<String> before = rows.putIfAbsent(key, value);
+                forward(record, before == null ? "" : key + ":" + before.value());
+                return;
+            }
+            rows.put(key, value);
+            if (kind.equals("absent")) {
+                forward(record, "");
+                return;
+            }
+            String first = key.isEmpty() ? "a" : key.substring(0, 1);
+            StringJoiner text = new StringJoiner(" ");
+            try (KeyValueIterator<String, ValueAndTimestamp<String>> found = switch (kind) {
+                case "range" -> rows.range("a", key);
+                case "reverse" -> rows.reverseRange(key, "c");
+                default -> rows.prefixScan(first, new StringSerializer());
+            }) {
+                found.forEachRemaining(row -> text.add(row.key + ":" + row.value.value()));
+            }
+            forward(record, text.toString());
         }
     }
 
