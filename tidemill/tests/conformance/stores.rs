@@ -60,7 +60,8 @@ impl FixedKeyProcessor<Text, Text, Text> for Rows {
             Scan::Absent => before.map(|before| (key, before)).into_iter().collect(),
         };
         let text = found.iter().map(|(key, value)| format!("{key}:{value}")).collect::<Vec<_>>().join(" ");
-        forward(ctx, record, &text)
+        forward(ctx, record, &text);
+        Ok(())
     }
 }
 
@@ -81,18 +82,19 @@ impl FixedKeyProcessor<Text, Text, Text> for Windows {
         }
         let (from, to) = ((at - 12).max(0), at + 8);
         let mark = |key: &str, start: i64, value: &str| format!("{key}{start}:{value}");
-        let found: Vec<_> = match self.kind {
-            Fetch::OfKey => rows.fetch(&key, from, to).read_all()?,
-            Fetch::Backward => rows.backward_fetch(&key, from, to).read_all()?,
+        let of_key = |found: Vec<(i64, String)>| {
+            found.iter().map(|(start, value)| mark("", *start, value)).collect::<Vec<_>>().join(" ")
+        };
+        let text = match self.kind {
+            Fetch::OfKey => of_key(rows.fetch(&key, from, to).read_all()?),
+            Fetch::Backward => of_key(rows.backward_fetch(&key, from, to).read_all()?),
             Fetch::All => {
                 let all = rows.fetch_all(from, to).read_all()?;
-                let text =
-                    all.iter().map(|((key, start), value)| mark(key, *start, value)).collect::<Vec<_>>().join(" ");
-                return forward(ctx, record, &text);
+                all.iter().map(|((key, start), value)| mark(key, *start, value)).collect::<Vec<_>>().join(" ")
             }
         };
-        let text = found.iter().map(|(start, value)| mark("", *start, value)).collect::<Vec<_>>().join(" ");
-        forward(ctx, record, &text)
+        forward(ctx, record, &text);
+        Ok(())
     }
 }
 
@@ -121,15 +123,15 @@ impl FixedKeyProcessor<Text, Text, Text> for Versions {
             None => text(rows.delete(&key, at)?),
         };
         let (now, then) = (text(rows.get(&key)?), text(rows.get_as_of(&key, at - 4)?));
-        forward(ctx, record, &format!("{put} {now} {then}"))
+        forward(ctx, record, &format!("{put} {now} {then}"));
+        Ok(())
     }
 }
 
 /// Null values stay, so that later steps see some.
-fn forward(ctx: &mut Context<'_>, record: Input, text: &str) -> Result<(), BoxError> {
+fn forward(ctx: &mut Context<'_>, record: Input, text: &str) {
     let value = Some(format!("{} {text}", record.value.as_deref().unwrap_or("null")));
     ctx.forward(record.with_value(value));
-    Ok(())
 }
 
 pub(crate) fn headers(nodes: &Nodes<'_>, from: usize, kind: HeaderKind) -> Stream {
