@@ -126,6 +126,21 @@ fn a_filter_emits_a_tombstone_for_each_value_that_it_leaves_out() -> Tested {
 }
 
 #[test]
+fn a_versioned_store_of_a_filter_ends_a_value_that_was_replaced_out_of_order() -> Tested {
+    let builder = StreamsBuilder::new();
+    // The table takes each update as the last.
+    let prices = builder.table::<String, i64>("prices", "prices");
+    let high = prices.filter(|_, price| *price > 100).materialized(versioned::<i64>("high"));
+    high.to_stream().to("updates");
+    let driver = driver(&builder);
+    set(&driver, "prices", &[("low", Some(5), 0), ("tea", Some(300), 20), ("tea", Some(5), 10), ("tea", Some(6), 20)])?;
+    assert_eq!(updates(&driver, "updates"), [update("tea", 300, 20), update("tea", None, 10), update("tea", None, 20)]);
+    let high = driver.versioned_store::<String, i64>("high", 0)?.ok_or("it runs")?;
+    assert_eq!((high.get(&"tea".to_owned())?, high.get(&"low".to_owned())?), (None, None));
+    Ok(())
+}
+
+#[test]
 fn joins_of_tables_drop_what_comes_out_of_order() -> Tested {
     let builder = StreamsBuilder::new();
     let (prices, stock) = (prices(&builder), builder.table::<String, i64>("stock", "stock"));

@@ -128,7 +128,8 @@ impl StreamsBuilder {
         let (name, keys, values) = (store.clone(), materialized.key.clone(), materialized.value.clone());
         let build: BuildNode = Arc::new(move |assembly, id| {
             let (store, next) = (assembly.table_store(&name), assembly.next(id, MAIN_PORT)?);
-            let operator = KeepTable { store, key: keys.clone(), value: values.clone(), sends_old: false, next };
+            let (key, value) = (keys.clone(), values.clone());
+            let operator = KeepTable { store, key, value, sends_old: false, skips_nothing: false, next };
             assembly.input::<K, Option<V>>(id, Rc::new(RefCell::new(operator)));
             Ok(())
         });

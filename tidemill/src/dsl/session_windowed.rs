@@ -26,7 +26,8 @@ use crate::{
 /// By default every update is emitted: a tombstone for each session that a record extends or merges, with the end of
 /// that session as timestamp, and then the session of the record. A session that is the record's timestamp alone is
 /// overwritten without a tombstone. [`SessionWindowedKStream::emit`] can select final results. All results have the
-/// session's end as timestamp, and no headers.
+/// session's end as timestamp, and no headers; in Kafka Streams, a final result has those of the record that closed the
+/// session.
 ///
 /// A record that belongs to no open session, and would be a closed session, is late: it is counted as `late`
 /// (`dropped-records` in Kafka Streams). A late record that belongs to an open session is accepted. A record without a

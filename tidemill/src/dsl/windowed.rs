@@ -21,7 +21,8 @@ use crate::{
 /// By default every update is emitted. [`TimeWindowedKStream::emit`] can select final results. A record belongs to each
 /// window that contains its timestamp. For a window that has closed, it is counted as `late` (`dropped-records` in
 /// Kafka Streams). A record without a key is dropped and counted as `null-key`. Results have the highest timestamp of
-/// their records, and no headers; in Kafka Streams, an update has the headers of the last record.
+/// their records. An update has the headers of its record, a final result has none: in Kafka Streams it has those of the
+/// record that closed the window, which may be of any key.
 ///
 /// ```
 /// # use std::time::Duration;

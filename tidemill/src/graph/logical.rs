@@ -75,6 +75,9 @@ pub(crate) struct Graph {
     pub(crate) old_values: BTreeSet<NodeId>,
     /// The tables that take their old values from other tables: those without a store of their own.
     pub(crate) takes_old_from: BTreeMap<NodeId, Vec<NodeId>>,
+    /// The steps that leave out a change from nothing to nothing: filters. `false` if a versioned store behind one does it
+    /// in its place.
+    pub(crate) skips_nothing: BTreeMap<NodeId, bool>,
     /// How long after the end of a window, in stream time, its result is final: for each step that windows the
     /// partition's time.
     pub(crate) final_after_ms: BTreeMap<NodeId, i64>,

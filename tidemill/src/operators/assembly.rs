@@ -277,6 +277,11 @@ impl<'a> Assembly<'a> {
         self.parts.graph.old_values.contains(&table)
     }
 
+    /// Whether a step leaves out changes from nothing to nothing.
+    pub(crate) fn skips_nothing(&self, step: NodeId) -> bool {
+        self.parts.graph.skips_nothing.get(&step) == Some(&true)
+    }
+
     /// Stores by their names, and all global stores.
     fn stores_called(&self, names: &[StoreName]) -> BTreeMap<StoreName, (StoreHandle, StoreTypes)> {
         let own = names.iter().map(|name| (name.clone(), self.parts.stores[name].clone()));

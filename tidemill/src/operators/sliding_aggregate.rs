@@ -37,6 +37,7 @@ pub(crate) struct SlidingAggregate<K, A> {
 struct Arrival<'a, K, F> {
     key: &'a K,
     timestamp: i64,
+    headers: &'a Headers,
     open: OpenWindows,
     fold: F,
     /// Whether a window has taken it.
@@ -114,7 +115,7 @@ impl<K: Data, A: Data> SlidingAggregate<K, A> {
                 // The window behind the previous record is the one that ends with this record. As in Kafka Streams it is
                 // emitted twice, but the second time it has an old value: a group must not count it twice.
                 let old = self.sends_old.then(|| aggregate.clone());
-                self.emit(ctx, record.key, start, Change::latest(Some(aggregate), old), last_ms)?;
+                self.emit(ctx, record, start, Change::latest(Some(aggregate), old), last_ms)?;
             } else {
                 let reaches = previous_ms.is_some_and(|previous_ms| start <= previous_ms);
                 let held = before.filter(|_| reaches).map(|aggregate| (aggregate, timestamp));
@@ -168,7 +169,7 @@ impl<K: Data, A: Data> SlidingAggregate<K, A> {
             Some((aggregate, last_ms)) if last_ms > record.timestamp => {
                 let start = record.timestamp + 1;
                 self.write(ctx, start, &aggregate, last_ms)?;
-                self.emit(ctx, record.key, start, Change::latest(Some(aggregate), None), last_ms)
+                self.emit(ctx, record, start, Change::latest(Some(aggregate), None), last_ms)
             }
             _ => Ok(()),
         }
@@ -197,7 +198,7 @@ impl<K: Data, A: Data> SlidingAggregate<K, A> {
             Some(aggregate) => self.write(ctx, start, aggregate, last_ms)?,
             None => self.store.borrow_mut().delete(start, &self.scratch),
         }
-        self.emit(ctx, record.key, start, Change::latest(aggregate, old), last_ms)
+        self.emit(ctx, record, start, Change::latest(aggregate, old), last_ms)
     }
 
     /// The starts of the key's windows from one to another, both inclusive, last first.
@@ -233,13 +234,20 @@ impl<K: Data, A: Data> SlidingAggregate<K, A> {
     }
 
     /// Emits an update, unless only final results are selected.
-    fn emit(&self, ctx: &mut TaskContext, key: &K, start: i64, change: Change<A>, timestamp: i64) -> Outcome {
+    fn emit<F>(
+        &self,
+        ctx: &mut TaskContext,
+        record: &Arrival<'_, K, F>,
+        start: i64,
+        change: Change<A>,
+        timestamp: i64,
+    ) -> Outcome {
         if self.emit_final {
             return Ok(());
         }
         let value = Change { new: change.new.filter(|new| !self.value.is_null(new)), ..change };
-        let key = Windowed { key: key.clone(), window: self.window_at(start) };
-        self.next.forward(ctx, Record { key, value, timestamp, headers: Headers::new() })
+        let key = Windowed { key: record.key.clone(), window: self.window_at(start) };
+        self.next.forward(ctx, Record { key, value, timestamp, headers: record.headers.clone() })
     }
 
     pub(super) fn window_at(&self, start: i64) -> Window {
@@ -269,7 +277,7 @@ where
         let open = core.time.observe(ctx, &core.scratch, timestamp)?;
 
         let fold = |slot: &mut Option<A>| (self.fold)(&key, value.clone(), slot);
-        let mut arrival = Arrival { key: &key, timestamp, open, fold, taken: false };
+        let mut arrival = Arrival { key: &key, timestamp, headers: &headers, open, fold, taken: false };
         if !open.has(Window { start: timestamp, end: timestamp + core.difference_ms + 1 }) {
             ctx.count_dropped(ctx.node, DropReason::Late);
         } else if timestamp < core.difference_ms {

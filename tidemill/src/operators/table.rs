@@ -16,6 +16,8 @@ pub(crate) struct KeepTable<K, V> {
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<V>>,
     pub(crate) sends_old: bool,
+    /// Whether a deletion of a key that has no value is left out.
+    pub(crate) skips_nothing: bool,
     pub(crate) next: Next<K, Change<V>>,
 }
 
@@ -27,6 +29,9 @@ impl<K: Data, V: Data> KeepTable<K, V> {
         let old = old.map(|row| self.value.decode(row.value)).transpose()?;
         let row = new.as_ref().map(|new| self.value.encode(new)).transpose()?.flatten();
         let new = new.filter(|_| row.is_some());
+        if self.skips_nothing && old.is_none() && new.is_none() {
+            return Ok(());
+        }
         let is_latest = match self.store.put(bytes, row, timestamp)? {
             VersionPut::Latest => true,
             VersionPut::Until(_) => false,

@@ -85,7 +85,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         ctx: &mut TaskContext,
         window: Window,
         key: &K,
-        timestamp: i64,
+        (timestamp, headers): (i64, &Headers),
         fold: impl FnOnce(&mut Option<A>) -> R,
     ) -> Outcome {
         let is_first = {
@@ -120,7 +120,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         match updated {
             Some(value) => {
                 let key = Windowed { key: key.clone(), window };
-                let record = Record { key, value, timestamp, headers: Headers::new() };
+                let record = Record { key, value, timestamp, headers: headers.clone() };
                 self.next.forward(ctx, record)
             }
             None => Ok(()),
@@ -363,7 +363,7 @@ where
             let last = windows.peek().is_none();
             let part = if last { value.take() } else { value.clone() };
             if let Some(part) = part {
-                core.update(ctx, window, &key, timestamp, |slot| (self.fold)(&key, part, slot))?;
+                core.update(ctx, window, &key, (timestamp, &headers), |slot| (self.fold)(&key, part, slot))?;
             }
         }
         if !taken && let Some(value) = value {

@@ -2,7 +2,8 @@
 
 mod driver;
 mod inline;
-mod topics;
+mod input_topic;
+mod output_topic;
 
 mod comparison;
 mod executors;
@@ -22,8 +23,9 @@ pub use faults::FaultRates;
 pub(crate) use faults::{Fate, Process};
 #[doc(hidden)]
 pub use inline::InlineStreams;
+pub use input_topic::TestInputTopic;
+pub use output_topic::{TestOutputTopic, TestRecord};
 pub use random::SimulationRandom;
 #[cfg(test)]
 pub(crate) use simulated_disk::SimulatedDisk;
 pub use simulator::{SimulationError, SimulationPeaks, Simulator, SimulatorOptions};
-pub use topics::{TestInputTopic, TestOutputTopic, TestRecord};

@@ -8,13 +8,15 @@ use std::{
     time::Duration,
 };
 
-use tidemill::{GlobalKTable, JoinWindows, Joined, KStream, KTable, Materialized, StreamsBuilder, Windowed};
+use tidemill::{
+    GlobalKTable, JoinWindows, Joined, KStream, KTable, Materialized, StreamsBuilder, Windowed, state::Coded,
+};
 
 use crate::{
     case::{Case, Kind, Node, Text},
     folds,
     functions::{add, both, copies, foreign, is, key},
-    processors, tables,
+    processors, stores, tables,
 };
 
 pub(crate) type Stream = KStream<Text, Text>;
@@ -64,6 +66,15 @@ impl Nodes<'_> {
         format!("s{}", self.made.len())
     }
 
+    /// The store of the node that is built now.
+    pub(crate) fn store<K: Coded, V: Coded>(&self, versions: Option<i64>) -> Materialized<K, V> {
+        let store = Materialized::named(self.name());
+        match versions {
+            Some(history) => store.versioned(ms(history)),
+            None => store,
+        }
+    }
+
     /// A node's records; those of a table are its changes.
     pub(crate) fn stream(&self, place: usize) -> Stream {
         match &self.made[place] {
@@ -89,8 +100,7 @@ impl Nodes<'_> {
             Node::Stream { topic } => self.builder.stream::<Text, Text>(topic.as_str()),
             Node::Table { topic } => return Made::Table(self.builder.table(topic.as_str(), self.name().as_str())),
             Node::VersionedTable { topic, history } => {
-                let versioned = Materialized::named(self.name()).versioned(ms(history));
-                return Made::Table(self.builder.table(topic.as_str(), versioned));
+                return Made::Table(self.builder.table(topic.as_str(), self.store(Some(history))));
             }
             Node::GlobalTable { topic } => {
                 return Made::Global(self.builder.global_table(topic.as_str(), self.name().as_str()));
@@ -139,6 +149,10 @@ impl Nodes<'_> {
             Node::JoinGlobal { from, with, kind } => self.join_global(&self.present(from), with, kind),
             Node::Process { from, every, stream_time } => processors::process(self, from, every, stream_time),
             Node::ProcessValues { from } => processors::process_values(self, from),
+            Node::Headers { from, kind } => stores::headers(self, from, kind),
+            Node::ProcessRows { from, kind } => stores::process_rows(self, from, kind),
+            Node::ProcessWindows { from, retention, kind } => stores::process_windows(self, from, retention, kind),
+            Node::ProcessVersions { from, history, ends } => stores::process_versions(self, from, history, ends),
             Node::Fold { .. }
             | Node::Windowed { .. }
             | Node::Sessions { .. }

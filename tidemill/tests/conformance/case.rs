@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use crate::{
-    node::{FoldKind, Kind, Node, Window},
-    reads::is_single,
+    kinds::{Fetch, FoldKind, HeaderKind, Kind, Scan, Window},
+    node::Node,
+    reads::{is_single, label, versions},
 };
 
 /// A text, or a null.
@@ -23,14 +24,14 @@ pub(crate) struct Case {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Step {
-    /// Topic, key, value, timestamp.
-    Record(String, Text, Text, i64),
+    /// Topic, key, value, timestamp, headers.
+    Record(String, Text, Text, i64, #[serde(default, skip_serializing_if = "String::is_empty")] String),
     /// The wall clock advances by so many milliseconds.
     Wait(u64),
 }
 
-/// An output: the number of the step that caused it, key, value, timestamp.
-pub(crate) type Output = (usize, Text, Text, i64);
+/// An output: the number of the step that caused it, key, value, timestamp, headers.
+pub(crate) type Output = (usize, Text, Text, i64, String);
 /// A stored row: key, value, timestamp. A windowed key is a text, and such a row has no timestamp.
 pub(crate) type Row = (String, String, Option<i64>);
 
@@ -63,7 +64,7 @@ impl Case {
     fn delays<'a>(&'a self, topics: &'a [&str]) -> impl Iterator<Item = (usize, i64)> + 'a {
         let mut time = i64::MIN;
         self.script.iter().zip(1..).filter_map(move |(step, number)| match step {
-            Step::Record(topic, _, _, timestamp) if topics.contains(&topic.as_str()) => {
+            Step::Record(topic, _, _, timestamp, _) if topics.contains(&topic.as_str()) => {
                 time = time.max(*timestamp);
                 Some((number, time - timestamp))
             }
@@ -81,12 +82,35 @@ impl Case {
         self.delays(topics).find(|(_, delay)| *delay > bound).map(|(step, _)| step)
     }
 
+    /// The first step whose record is earlier than two that came before it at one time. Of a topic's table, these are a value
+    /// and its deletion, all of one key.
+    pub(crate) fn first_before_a_deletion(&self, topics: &[&str], of_table: bool) -> Option<usize> {
+        let mut seen: Vec<(&Text, i64)> = Vec::new();
+        let mut deleted: Vec<(&Text, i64)> = Vec::new();
+        for (step, number) in self.script.iter().zip(1..) {
+            let Step::Record(topic, key, value, timestamp, _) = step else { continue };
+            if !topics.contains(&topic.as_str()) {
+                continue;
+            }
+            let same = |other: &Text| !of_table || other == key;
+            if deleted.iter().any(|(other, time)| same(other) && time > timestamp) {
+                return Some(number);
+            }
+            let repeats = seen.iter().any(|(other, time)| same(other) && time == timestamp);
+            if repeats && (!of_table || value.is_none()) {
+                deleted.push((key, *timestamp));
+            }
+            seen.push((key, *timestamp));
+        }
+        None
+    }
+
     /// The latest time: of a record, or of the wall clock, which processors may give to theirs.
     pub(crate) fn end(&self) -> i64 {
         let (mut latest, mut wall) = (0, 0);
         for step in &self.script {
             match step {
-                Step::Record(.., timestamp) => latest = latest.max(*timestamp),
+                Step::Record(.., timestamp, _) => latest = latest.max(*timestamp),
                 Step::Wait(ms) => wall += i64::try_from(*ms).unwrap_or(i64::MAX),
             }
         }

@@ -30,10 +30,15 @@ pub(crate) fn compare(case: &Case, theirs: &Answer, ours: &Answer, crashed: bool
     if repeated {
         rules.insert(Rule::BehindAForeignKeyJoin);
     }
-    if !crashed && !late && !twice && !repeated && theirs.dropped != ours.dropped {
+    let keeps = |node: &Node| matches!(node, Node::ProcessVersions { .. });
+    let expired = theirs.dropped > ours.dropped && case.nodes.iter().any(keeps);
+    if expired {
+        rules.insert(Rule::StoresDropNoRecords);
+    }
+    if !crashed && !late && !twice && !repeated && !expired && theirs.dropped != ours.dropped {
         return Err(format!("{} records are dropped, {} in Kafka Streams", ours.dropped, theirs.dropped));
     }
-    for (place, node) in case.nodes.iter().enumerate().filter(|(place, _)| strictness[*place] == Strictness::EXACT) {
+    for (place, node) in case.nodes.iter().enumerate().filter(|(place, _)| strictness[*place].is_exact()) {
         let name = format!("s{place}");
         if let (Some(their), Some(our)) = (theirs.stores.get(&name), ours.stores.get(&name)) {
             let named = |what: String| format!("store {name} of {}: {what}", node.label());
@@ -57,6 +62,12 @@ fn outputs(
         their.retain(|(step, ..)| *step < until);
         our.retain(|(step, ..)| *step < until);
     }
+    if strictness.headless && their != our {
+        (their, our) = (without_headers(their), without_headers(our));
+        if their == our {
+            rules.insert(Rule::HeadersOfResultsByTime);
+        }
+    }
     match strictness.how {
         _ if their == our => Ok(()),
         How::Exact => exact(&their, &our),
@@ -72,7 +83,7 @@ fn outputs(
         How::Bag => bag(&their, &our, rules),
         How::BagOfPairs => {
             rules.insert(Rule::NoPartnerSooner);
-            let is_whole = |(.., value, _): &Output| value.as_ref().is_some_and(|text| !text.contains("null"));
+            let is_whole = |(.., value, _, _): &Output| value.as_ref().is_some_and(|text| !text.contains("null"));
             let [their, our] = [their, our].map(|all| all.into_iter().filter(is_whole).collect::<Vec<_>>());
             bag(&their, &our, rules)
         }
@@ -101,7 +112,7 @@ fn changes(mut outputs: Vec<Output>, last: bool) -> Vec<Output> {
         outputs.reverse();
     }
     let mut present = BTreeSet::new();
-    outputs.retain(|(_, key, value, _)| match value {
+    outputs.retain(|(_, key, value, ..)| match value {
         Some(_) => {
             present.insert(key.clone());
             true
@@ -114,12 +125,16 @@ fn changes(mut outputs: Vec<Output>, last: bool) -> Vec<Output> {
 /// Without values that their keys have already.
 fn once(mut outputs: Vec<Output>) -> Vec<Output> {
     let mut known = BTreeMap::new();
-    outputs.retain(|(_, key, value, _)| known.insert(key.clone(), value.clone()).as_ref() != Some(value));
+    outputs.retain(|(_, key, value, ..)| known.insert(key.clone(), value.clone()).as_ref() != Some(value));
     outputs
 }
 
 fn without_times(outputs: Vec<Output>) -> Vec<Output> {
-    outputs.into_iter().map(|(step, key, value, _)| (step, key, value, 0)).collect()
+    outputs.into_iter().map(|(step, key, value, _, headers)| (step, key, value, 0, headers)).collect()
+}
+
+fn without_headers(outputs: Vec<Output>) -> Vec<Output> {
+    outputs.into_iter().map(|(step, key, value, timestamp, _)| (step, key, value, timestamp, String::new())).collect()
 }
 
 /// The same results, each as late as in Kafka Streams or later.
@@ -132,13 +147,13 @@ fn foreign(their: Vec<Output>, our: Vec<Output>, rules: &mut BTreeSet<Rule>) -> 
     exact(&without_times(their), &without_times(our))
 }
 
-type Record = (Text, Text, i64);
+type Record = (Text, Text, i64, String);
 
 /// The steps of equal records.
 fn steps(outputs: &[Output]) -> BTreeMap<Record, Vec<usize>> {
     let mut steps = BTreeMap::<_, Vec<_>>::new();
-    for (step, key, value, timestamp) in outputs {
-        steps.entry((key.clone(), value.clone(), *timestamp)).or_default().push(*step);
+    for (step, key, value, timestamp, headers) in outputs {
+        steps.entry((key.clone(), value.clone(), *timestamp, headers.clone())).or_default().push(*step);
     }
     steps
 }
@@ -167,7 +182,7 @@ fn pairs(their: &[Output], our: &[Output], rules: &mut BTreeSet<Rule>) -> Result
         rules.insert(Rule::LateForAJoin);
     }
     let alone = |value: &Text| value.as_ref().is_some_and(|text| text.starts_with("null+") || text.ends_with("+null"));
-    for (record, our) in our.iter().filter(|((_, value, _), _)| !alone(value)) {
+    for (record, our) in our.iter().filter(|((_, value, ..), _)| !alone(value)) {
         let their = their.get(record).map_or(&[][..], Vec::as_slice);
         if their.len() < our.len() || our.iter().any(|step| !their.contains(step)) {
             return Err(format!("{record:?} at {our:?}, in Kafka Streams at {their:?}"));

@@ -19,7 +19,7 @@ fn both(name: &str) -> (Case, [Answer; 2], [Vec<String>; 2]) {
     let (_, case) = CASES.iter().find(|(other, _)| *other == name).expect("is a case");
     assert_eq!(recording.case, parse(case), "make conformance-record");
     let ours = run(&recording.case, Pace::Steady);
-    let text = |(step, key, value, timestamp): &Output| {
+    let text = |(step, key, value, timestamp, _): &Output| {
         let [key, value] = [key, value].map(|text| text.as_deref().unwrap_or("-"));
         format!("{step}: {key} {value} {timestamp}")
     };
@@ -204,4 +204,64 @@ fn a_tombstone_that_comes_again_may_make_an_outer_join_tell_its_value_again() {
     let [theirs, ours] = allowed("a tombstone that makes a value come again");
     assert_eq!(theirs, ["2: z null+0 100000"]);
     assert_eq!(ours, ["2: z null+0 100000", "3: z null+0 200000"]);
+}
+
+#[test]
+fn what_time_lets_out_has_no_headers() {
+    for (name, record) in [("headers of a final result", "k 0 10"), ("headers of what has no partner", "k")] {
+        allowed(name);
+        let (_, [theirs, ours], _) = both(name);
+        let headers = |answer: &Answer| {
+            let outputs = answer.outputs.values().flatten();
+            outputs
+                .map(|(_, key, _, _, headers)| (key.clone().unwrap_or_default(), headers.clone()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(headers(&theirs), [(record.to_owned(), "h=2".to_owned())], "{name}");
+        assert_eq!(headers(&ours), [(record.to_owned(), String::new())], "{name}");
+    }
+}
+
+#[test]
+fn a_versioned_table_cannot_be_suppressed() {
+    let (_, [theirs, ours], _) = both("a suppression of a versioned table");
+    assert!(theirs.error.is_some_and(|error| error.contains("versioned")));
+    assert!(ours.error.is_some_and(|error| error.contains("versioned")));
+}
+
+#[test]
+fn a_version_tells_until_when_it_is_valid() {
+    let (.., [theirs, ours]) = both("the end of a version");
+    assert_eq!(theirs, ["1: b 0 latest 0:0 none 0", "2: b 1 latest 1:4 0:0 4"]);
+    assert_eq!(ours, ["1: b 0 latest 0:0 none 0", "2: b 1 latest 1:4 0:0-4 4"]);
+}
+
+#[test]
+fn a_store_of_a_processor_drops_no_records() {
+    let [theirs, ours] = allowed("a version that is not kept");
+    assert_eq!(theirs, ours);
+    assert_eq!(ours, ["1: a 0 latest 0:1 none 1", "2: a 1 expired 0:1 none 0"]);
+    let (_, [theirs, ours], _) = both("a version that is not kept");
+    assert_eq!((theirs.dropped, ours.dropped), (1, 0));
+}
+
+#[test]
+fn a_window_store_of_a_processor_expires_by_the_time_of_the_task() {
+    let (.., [theirs, ours]) = both("time of a processor's windows");
+    assert_eq!(theirs, ["1: k 0 0:0 4", "3: k 0 0:0 5:0 5"]);
+    assert_eq!(ours, ["1: k 0 0:0 4", "3: k 0 5:0 5"]);
+}
+
+#[test]
+fn a_deletion_is_a_version() {
+    let [theirs, ours] = allowed("a deletion of the same time");
+    assert_eq!(theirs, ["4: a 44+0 1"], "the value of time 0 is what it takes as the latest");
+    assert_eq!(ours, ["4: a 44+null 1"]);
+}
+
+#[test]
+fn a_join_that_keeps_versions_replaces_its_latest_value() {
+    let (.., [theirs, ours]) = both("what a join with versions replaces");
+    assert_eq!(theirs, ["1: k0 1 0", "2: k0 1 2", "4: k1 - 2", "4: k0 2 2"], "one key counts twice");
+    assert_eq!(ours, ["1: k0 1 0", "2: k0 1 2", "4: k0 1 2"]);
 }

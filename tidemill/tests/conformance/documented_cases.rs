@@ -1,7 +1,7 @@
 //! The case of each documented difference.
 
 /// The cases, whose recorded answers are in a file.
-pub(crate) const CASES: [(&str, &str); 27] = [
+pub(crate) const CASES: [(&str, &str); 35] = [
     (
         "final results",
         r#"{"nodes":[{"op":"stream","topic":"a"},
@@ -175,5 +175,51 @@ pub(crate) const CASES: [(&str, &str); 27] = [
             {"op":"join_foreign","from":0,"with":1,"kind":"inner","stored":true},
             {"op":"join_tables","from":3,"with":2,"kind":"outer","stored":false}],
             "outputs":[4],"script":[["t","z","0",100000],["v","z","0",100000],["t","z","0",200000]]}"#,
+    ),
+    (
+        "headers of a final result",
+        r#"{"nodes":[{"op":"stream","topic":"a"},
+            {"op":"windowed","from":0,"kind":"count","close":true,"window":{"size":10,"advance":10,"grace":0},"delete":0}],
+            "outputs":[1],"script":[["a","k","1",5,"h=1"],["a","z","1",12,"h=2"]]}"#,
+    ),
+    (
+        "headers of what has no partner",
+        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"stream","topic":"b"},
+            {"op":"join_streams","from":0,"with":1,"kind":"left","before":5,"after":5,"grace":0}],
+            "outputs":[2],"script":[["a","k","1",5,"h=1"],["b","z","2",20,"h=2"]]}"#,
+    ),
+    (
+        "a suppression of a versioned table",
+        r#"{"nodes":[{"op":"versioned_table","topic":"v","history":20},{"op":"suppress","from":0,"wait":5}],
+            "outputs":[1],"script":[["v","k","1",5]]}"#,
+    ),
+    (
+        "the end of a version",
+        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"process_versions","from":0,"history":20,"ends":true}],
+            "outputs":[1],"script":[["a","b","0",0],["a","b","1",4]]}"#,
+    ),
+    (
+        "a version that is not kept",
+        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"process_versions","from":0,"history":0}],
+            "outputs":[1],"script":[["a","a","0",1],["a","a","1",0]]}"#,
+    ),
+    (
+        "time of a processor's windows",
+        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"filter","from":0,"mod":5,"is":0},
+            {"op":"process_windows","from":1,"retention":20,"kind":"of_key"}],
+            "outputs":[2],"script":[["a","k","0",4],["a","k","1",24],["a","k","0",5]]}"#,
+    ),
+    (
+        "a deletion of the same time",
+        r#"{"nodes":[{"op":"table","topic":"t"},{"op":"versioned_table","topic":"v","history":20},
+            {"op":"join_foreign","from":0,"with":1,"kind":"left","stored":true}],
+            "outputs":[2],"script":[["v","b","0",1],["v","b",null,1],["v","b","0",0],["t","a","44",1]]}"#,
+    ),
+    (
+        "what a join with versions replaces",
+        r#"{"nodes":[{"op":"table","topic":"t"},{"op":"table","topic":"u"},
+            {"op":"join_tables","from":0,"with":1,"kind":"left","stored":true,"versions":20},
+            {"op":"group_table","from":2,"mod":2,"kind":"count"}],
+            "outputs":[3],"script":[["t","b","0",0],["u","b",null,2],["t","b","29",0],["t","b","0",2]]}"#,
     ),
 ];

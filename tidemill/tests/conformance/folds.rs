@@ -13,15 +13,14 @@ use crate::{
 pub(crate) fn node(nodes: &Nodes<'_>, node: &Node) -> Made {
     let name = nodes.name();
     match *node {
-        Node::Fold { from, kind, .. } => {
+        Node::Fold { from, kind, versions, .. } => {
             let grouped = nodes.present(from).group_by_key();
-            match kind {
-                FoldKind::Count => Made::Table(grouped.count(name.as_str()).map_values(|count| count.to_string())),
-                FoldKind::Reduce => Made::Table(
-                    grouped.reduce(name.as_str(), |old, value| reduce(Some(old), Some(value)).unwrap_or_default()),
-                ),
-                FoldKind::Aggregate => Made::Table(grouped.aggregate(name.as_str(), String::new, add_present(","))),
-            }
+            Made::Table(match kind {
+                FoldKind::Count => grouped.count(nodes.store(versions)).map_values(|count| count.to_string()),
+                FoldKind::Reduce => grouped
+                    .reduce(nodes.store(versions), |old, value| reduce(Some(old), Some(value)).unwrap_or_default()),
+                FoldKind::Aggregate => grouped.aggregate(nodes.store(versions), String::new, add_present(",")),
+            })
         }
         Node::Windowed { from, window, kind, close, delete, .. } => {
             let emit = if close { EmitStrategy::on_window_close() } else { EmitStrategy::on_window_update() };

@@ -1,5 +1,7 @@
 //! The functions that cases use. Those of the Java side are the same.
 
+use tidemill::transport::{Header, Headers};
+
 use crate::case::Text;
 
 /// Of a null 1, so that a remainder tells it from many values.
@@ -53,4 +55,22 @@ pub(crate) fn reduce(old: Text, value: Text) -> Text {
 /// What a value leaves of a list that it is taken from.
 pub(crate) fn without(all: Text, value: &Text) -> Text {
     list(all, "-", value, 0)
+}
+
+/// The headers that a text lists.
+pub(crate) fn headers_of(text: &str) -> Headers {
+    let header = |text: &str| {
+        let (key, value) = text.split_once('=').map_or((text, None), |(key, value)| (key, Some(value)));
+        Header { key: key.to_owned(), value: value.map(|value| value.as_bytes().to_vec().into()) }
+    };
+    text.split(',').filter(|text| !text.is_empty()).map(header).collect()
+}
+
+/// Headers as a list.
+pub(crate) fn text_of(headers: &Headers) -> String {
+    let text = |Header { key, value }: &Header| {
+        let value = value.as_deref().map(String::from_utf8_lossy);
+        value.map_or_else(|| key.clone(), |value| format!("{key}={value}"))
+    };
+    headers.iter().map(text).collect::<Vec<_>>().join(",")
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::kinds::{Fetch, FoldKind, HeaderKind, Kind, Scan, Window};
+
 /// An operator. `from` and `with` are places of earlier nodes. `mod` and `is` choose values by their hash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
@@ -83,6 +85,9 @@ pub(crate) enum Node {
         kind: FoldKind,
         #[serde(default, skip_serializing_if = "is_false")]
         initial: bool,
+        /// Its store keeps versions for so long.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        versions: Option<i64>,
     },
     Windowed {
         from: usize,
@@ -165,11 +170,38 @@ pub(crate) enum Node {
     ProcessValues {
         from: usize,
     },
+    /// Adds a header, takes all away, or adds the last `h` to the value.
+    Headers {
+        from: usize,
+        kind: HeaderKind,
+    },
+    /// Keeps the last value of each key, and adds those of other keys to a value.
+    ProcessRows {
+        from: usize,
+        kind: Scan,
+    },
+    /// Keeps the value of each window of 5 ms for so long, and adds those around a record to its value.
+    ProcessWindows {
+        from: usize,
+        retention: i64,
+        kind: Fetch,
+    },
+    /// Keeps versions for so long, and adds to a value what its key had a moment ago.
+    ProcessVersions {
+        from: usize,
+        history: i64,
+        /// Also until when a version is valid: see the rules.
+        #[serde(default, skip_serializing_if = "is_false")]
+        ends: bool,
+    },
     TableFilter {
         from: usize,
         r#mod: u64,
         is: u64,
         stored: bool,
+        /// Its store keeps versions for so long.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        versions: Option<i64>,
     },
     TableFilterNot {
         from: usize,
@@ -181,6 +213,9 @@ pub(crate) enum Node {
         from: usize,
         add: String,
         stored: bool,
+        /// Its store keeps versions for so long.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        versions: Option<i64>,
     },
     TransformValues {
         from: usize,
@@ -191,15 +226,24 @@ pub(crate) enum Node {
         from: usize,
         r#mod: u64,
         kind: FoldKind,
+        /// Its store keeps versions for so long.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        versions: Option<i64>,
     },
     JoinTables {
         from: usize,
         with: usize,
         kind: Kind,
         stored: bool,
+        /// Its store keeps versions for so long.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        versions: Option<i64>,
     },
     ToTable {
         from: usize,
+        /// Its store keeps versions for so long.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        versions: Option<i64>,
     },
     /// Without `wait` until the window closes.
     Suppress {
@@ -216,30 +260,6 @@ pub(crate) enum Node {
         kind: Kind,
         stored: bool,
     },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum FoldKind {
-    Count,
-    Reduce,
-    Aggregate,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
-    Inner,
-    Left,
-    Outer,
-}
-
-/// Time windows, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Window {
-    pub(crate) size: i64,
-    pub(crate) advance: i64,
-    pub(crate) grace: i64,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]

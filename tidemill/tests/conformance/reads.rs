@@ -30,6 +30,10 @@ impl Node {
             | Self::Windowed { from, .. }
             | Self::Process { from, .. }
             | Self::ProcessValues { from }
+            | Self::Headers { from, .. }
+            | Self::ProcessRows { from, .. }
+            | Self::ProcessWindows { from, .. }
+            | Self::ProcessVersions { from, .. }
             | Self::TableFilter { from, .. }
             | Self::TableFilterNot { from, .. }
             | Self::TransformValues { from, .. }
@@ -38,7 +42,7 @@ impl Node {
             | Self::Sessions { from, .. }
             | Self::Sliding { from, .. }
             | Self::Suppress { from, .. }
-            | Self::ToTable { from } => vec![from],
+            | Self::ToTable { from, .. } => vec![from],
             Self::Merge { from, with }
             | Self::Cogroup { from, with, .. }
             | Self::SessionCogroup { from, with, .. }
@@ -72,6 +76,47 @@ impl Node {
         }
         word("kind").map_or(label.clone(), |kind| format!("{label} {kind}"))
     }
+}
+
+/// A node's name in reports, and whether it reads or keeps versions of values.
+pub(crate) fn label(nodes: &[Node], place: usize) -> String {
+    let node = &nodes[place];
+    let mut label = node.label();
+    if node.parents().into_iter().any(|parent| is_versioned(nodes, parent)) {
+        label += " of versions";
+    }
+    if versions(node).is_some() {
+        label += " with versions";
+    }
+    label
+}
+
+/// How long the store of a step keeps versions.
+pub(crate) fn versions(node: &Node) -> Option<i64> {
+    match node {
+        Node::Fold { versions, .. }
+        | Node::GroupTable { versions, .. }
+        | Node::JoinTables { versions, .. }
+        | Node::TableFilter { versions, .. }
+        | Node::TableMapValues { versions, .. }
+        | Node::ToTable { versions, .. } => *versions,
+        _ => None,
+    }
+}
+
+/// Whether a table's values have times until which they hold.
+fn is_versioned(nodes: &[Node], place: usize) -> bool {
+    let node = &nodes[place];
+    let passes_on = |from: usize, stored: bool| !stored && is_versioned(nodes, from);
+    versions(node).is_some()
+        || match node {
+            Node::TableFilter { from, stored, .. }
+            | Node::TableFilterNot { from, stored, .. }
+            | Node::TableMapValues { from, stored, .. }
+            | Node::TransformValues { from, stored, .. } => passes_on(*from, *stored),
+            Node::VersionedTable { .. } => true,
+            _ => false,
+        }
 }
 
 /// Whether a node emits at most one record for each record of a topic.

@@ -72,7 +72,7 @@ fn the_recording_has_cases_of_each_operator() {
         *operators.entry(node.label()).or_default() += 1;
     }
     assert_eq!(recordings.len(), GENERATED);
-    assert!(operators.len() >= 75 && operators.values().all(|cases| *cases >= 2), "{operators:?}");
+    assert!(operators.len() >= 82 && operators.values().all(|cases| *cases >= 2), "{operators:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    case::{Answer, Case},
+    case::{Answer, Case, label},
     rules::Rule,
 };
 
@@ -24,7 +24,7 @@ impl Report {
     pub(crate) fn add(&mut self, case: &Case, answer: &Answer, rules: &BTreeSet<Rule>) {
         self.cases += 1;
         self.records += answer.outputs.values().map(Vec::len).sum::<usize>();
-        let labels: BTreeSet<_> = case.nodes.iter().map(crate::case::Node::label).collect();
+        let labels: BTreeSet<_> = (0..case.nodes.len()).map(|place| label(&case.nodes, place)).collect();
         for label in labels {
             *self.operators.entry(label).or_default() += 1;
         }

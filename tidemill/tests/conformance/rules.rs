@@ -10,6 +10,8 @@
 //!   follow sessions, no two records have the same time.
 //! - **A stored join of a table with itself replaces its value.** In Kafka Streams, both sides pass on that there was none.
 //!   So no step that needs old values follows a stored join of tables of one topic.
+//! - **A join that keeps versions replaces its latest value.** In Kafka Streams it passes on the value that its inputs had
+//!   before, which may have come out of order. So no step that needs old values follows a join with a store of versions.
 //! - **What a suppression lets out replaces what it let out before.** In Kafka Streams the old value is the one before the
 //!   last update, which may never have come out. So no step that needs old values follows a suppression.
 //!   And a step that looks the value up while it comes out finds it, in Kafka Streams the one before; none does.
@@ -22,12 +24,16 @@
 //!   are filtered out before.
 //! - **A subtopology has a stream time.** In Kafka Streams' test driver all have one. So a processor that is called by
 //!   stream time is alone with one topic, and others are called by the wall clock.
+//! - **A window store of a processor expires by the stream time of the task.** In Kafka Streams it expires by the last start
+//!   that was put. So generated processors keep windows for longer than a script.
+//! - **A version tells until when it is valid.** The store of Kafka Streams loses it if it is asked for a time. So generated
+//!   processors leave it out.
 //! - **A foreign-key join without a store has no old values.** Kafka Streams adds a store without being asked, Tidemill asks
 //!   for it.
 
 use std::fmt;
 
-use crate::case::{Case, Kind, Node, is_single};
+use crate::case::{Case, HeaderKind, Kind, Node, is_single, versions};
 
 /// A difference that is documented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +70,16 @@ pub(crate) enum Rule {
     LateOnce,
     /// When rows of closed windows go is not the same.
     RowsOfClosedWindows,
+    /// A final result of a window, and a record that found no partner, have no headers. In Kafka Streams they have those
+    /// of the record that was the first to come after their time, of whatever key. So headers are not compared there, and
+    /// no later step reads them.
+    HeadersOfResultsByTime,
+    /// A processor is told that its store does not keep a version any more, and no record counts as dropped. Kafka Streams
+    /// counts it for the store.
+    StoresDropNoRecords,
+    /// A deletion is a version, too: an older value that comes after it is not what the key has now. Kafka Streams forgets a
+    /// deletion that takes the place of a value of the same time. Nothing is compared from such an older value on.
+    DeletionsAreVersions,
 }
 
 impl fmt::Display for Rule {
@@ -80,6 +96,9 @@ impl fmt::Display for Rule {
             Self::BehindAForeignKeyJoin => "behind a foreign-key join",
             Self::LateOnce => "late records of sliding windows count once",
             Self::RowsOfClosedWindows => "rows of closed windows",
+            Self::HeadersOfResultsByTime => "what time lets out has no headers",
+            Self::StoresDropNoRecords => "stores of processors drop no records",
+            Self::DeletionsAreVersions => "deletions are versions",
         })
     }
 }
@@ -102,6 +121,24 @@ impl Rule {
             })
             .copied()
     }
+}
+
+/// Whether some results of a node come when time has passed, and so are of no certain record.
+pub(crate) fn comes_by_time(node: &Node) -> bool {
+    matches!(
+        node,
+        Node::Windowed { close: true, .. }
+            | Node::Sessions { close: true, .. }
+            | Node::Sliding { close: true, .. }
+            | Node::JoinStreams { kind: Kind::Left | Kind::Outer, .. }
+    )
+}
+
+/// Whether a node has a store of versions, and may delete from it.
+fn keeps_versions(node: &Node) -> bool {
+    // An aggregate of a stream or of groups is never deleted here.
+    let deletes = !matches!(node, Node::Fold { .. } | Node::GroupTable { .. });
+    matches!(node, Node::VersionedTable { .. } | Node::ProcessVersions { .. }) || deletes && versions(node).is_some()
 }
 
 /// Whether a record comes late for a sliding window.
@@ -138,19 +175,26 @@ pub(crate) struct Strictness {
     pub(crate) how: How,
     /// The step from which on nothing is compared, and why.
     pub(crate) until: Option<(usize, Rule)>,
+    /// Whether headers are not compared.
+    pub(crate) headless: bool,
 }
 
 impl Strictness {
-    pub(crate) const EXACT: Self = Self { how: How::Exact, until: None };
+    pub(crate) const EXACT: Self = Self { how: How::Exact, until: None, headless: false };
+
+    /// Whether all records are compared, in their order.
+    pub(crate) fn is_exact(self) -> bool {
+        self.how == How::Exact && self.until.is_none()
+    }
 
     fn max(self, other: Self) -> Self {
         let until = [self.until, other.until].into_iter().flatten().min();
-        Self { how: self.how.max(other.how), until }
+        Self { how: self.how.max(other.how), until, headless: self.headless || other.headless }
     }
 
     /// Compares up to a record that comes too late.
     fn before(self, late: Option<usize>, rule: Rule) -> Self {
-        self.max(Self { how: How::Exact, until: late.map(|step| (step, rule)) })
+        self.max(Self { until: late.map(|step| (step, rule)), ..Self::EXACT })
     }
 }
 
@@ -160,10 +204,10 @@ pub(crate) fn strictness(case: &Case) -> Vec<Strictness> {
     for (place, node) in case.nodes.iter().enumerate() {
         let parents: Vec<_> = node.parents().iter().map(|parent| all[*parent]).collect();
         let inputs = parents.iter().fold(Strictness::EXACT, |inputs, parent| inputs.max(*parent));
-        let how = |how: How| inputs.max(Strictness { how, until: None });
+        let how = |how: How| inputs.max(Strictness { how, ..Strictness::EXACT });
         let late = |bound: i64| case.first_late(&case.topics(place), bound);
-        all.push(match node {
-            Node::JoinStreams { .. } if inputs != Strictness::EXACT => how(How::Nothing(Rule::BehindALateJoin)),
+        let mut strictness = match node {
+            Node::JoinStreams { .. } if !inputs.is_exact() => how(How::Nothing(Rule::BehindALateJoin)),
             Node::JoinStreams { kind: Kind::Inner, grace, .. } => inputs.before(late(*grace), Rule::LateForAJoin),
             Node::JoinStreams { kind, before, after, grace, .. } => {
                 let bound = if *kind == Kind::Outer { (*grace).min(*after).min(*before) } else { (*grace).min(*after) };
@@ -192,7 +236,15 @@ pub(crate) fn strictness(case: &Case) -> Vec<Strictness> {
             _ if inputs.how != How::Exact && inputs.how != How::Bag => how(How::Nothing(Rule::BehindAForeignKeyJoin)),
             Node::Sessions { grace, close: true, .. } => inputs.before(late(*grace), Rule::ClosedSessions),
             _ => inputs,
-        });
+        };
+        if keeps_versions(node) {
+            let of_table = matches!(node, Node::VersionedTable { .. });
+            let older = case.first_before_a_deletion(&case.topics(place), of_table);
+            strictness = strictness.before(older, Rule::DeletionsAreVersions);
+        }
+        strictness.headless |= comes_by_time(node);
+        strictness.headless &= !matches!(node, Node::Headers { kind: HeaderKind::Drop, .. });
+        all.push(strictness);
     }
     all
 }

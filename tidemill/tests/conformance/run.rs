@@ -5,12 +5,13 @@ use std::{sync::atomic::Ordering, time::Duration};
 use tidemill::{
     RecordHandler, StreamsBuilder, StreamsConfig, TaskError,
     state::Coded,
-    testing::{DriverOptions, TopologyTestDriver},
+    testing::{DriverOptions, TestRecord, TopologyTestDriver},
 };
 
 use crate::{
     build::build,
     case::{Answer, Case, FoldKind, Node, Row, Step, Text},
+    functions::{headers_of, text_of},
 };
 
 /// Whether the application crashes, and after how many steps each time.
@@ -38,18 +39,21 @@ fn answer(case: &Case, pace: Pace) -> Result<Answer, String> {
     let mut answer = Answer::default();
     for (step, number) in case.script.iter().zip(1..) {
         match step {
-            Step::Record(topic, key, value, timestamp) => {
+            Step::Record(topic, key, value, timestamp, headers) => {
                 let input = driver.input::<Text, Text>(topic);
-                input.pipe(key.clone(), value.clone(), *timestamp).map_err(|error| error.to_string())?;
+                let piped = input.pipe_with_headers(key.clone(), value.clone(), *timestamp, headers_of(headers));
+                piped.map_err(|error| error.to_string())?;
             }
             Step::Wait(ms) => {
                 driver.advance_wall_clock(Duration::from_millis(*ms)).map_err(|error| error.to_string())?;
             }
         }
         for (topic, output) in topics.iter().zip(&outputs) {
-            let records = output.read().map_err(|error| error.to_string())?;
+            let records = output.read_records().map_err(|error| error.to_string())?;
             if !records.is_empty() {
-                let records = records.into_iter().map(|(key, value, timestamp)| (number, key, value, timestamp));
+                let records = records.into_iter().map(|TestRecord { key, value, timestamp, headers, .. }| {
+                    (number, key, value, timestamp, text_of(&headers))
+                });
                 answer.outputs.entry(topic.clone()).or_default().extend(records);
             }
         }
@@ -75,6 +79,7 @@ fn stores(driver: &TopologyTestDriver, case: &Case, answer: &mut Answer) {
             Node::Windowed { kind: FoldKind::Count, .. } | Node::Sliding { kind: FoldKind::Count, .. } => {
                 windowed::<i64>(driver, &name, |count| count.to_string())
             }
+            Node::ProcessWindows { .. } => windowed::<String>(driver, &name, |text| text),
             Node::Windowed { .. } | Node::Cogroup { window: Some(_), .. } => {
                 windowed::<Text>(driver, &name, Option::unwrap_or_default)
             }

@@ -24,12 +24,17 @@ fn simpler(case: &Case) -> Vec<Case> {
     let nodes = (0..case.nodes.len()).filter_map(|at| without(case, at));
     let plainer = (0..case.script.len()).filter_map(|at| {
         let mut simpler = case.clone();
-        let Step::Record(_, _, value, _) = &mut simpler.script[at] else { return None };
+        let Step::Record(_, _, value, ..) = &mut simpler.script[at] else { return None };
         let plain = (value.is_some() && value.as_deref() != Some("0")).then(|| Some("0".to_owned()))?;
         *value = plain;
         Some(simpler)
     });
-    outputs.chain(nodes).chain(steps).chain(plainer).collect()
+    let headless = (0..case.script.len()).filter_map(|at| {
+        let mut simpler = case.clone();
+        let Step::Record(.., headers) = &mut simpler.script[at] else { return None };
+        (!std::mem::take(headers).is_empty()).then_some(simpler)
+    });
+    outputs.chain(nodes).chain(steps).chain(plainer).chain(headless).collect()
 }
 
 /// The case without a node. What reads it reads what it reads.

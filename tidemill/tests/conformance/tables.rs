@@ -1,6 +1,6 @@
 //! Steps of tables of a described topology.
 
-use tidemill::{BufferConfig, Data, KGroupedTable, KTable, Materialized, Suppressed};
+use tidemill::{BufferConfig, Data, KGroupedTable, KTable, Suppressed};
 
 use crate::{
     build::{Made, Nodes, ms},
@@ -37,13 +37,14 @@ impl Value for Text {
 
 pub(crate) fn node(nodes: &Nodes<'_>, node: &Node) -> Made {
     let name = nodes.name();
-    let stored = |table: KTable<Text, String>, stored: bool| {
-        Made::Table(if stored { table.materialized(name.as_str()) } else { table })
+    let kept = |table: KTable<Text, String>, stored: bool, versions: Option<i64>| {
+        Made::Table(if stored { table.materialized(nodes.store(versions)) } else { table })
     };
+    let stored = |table, stored| kept(table, stored, None);
     match node.clone() {
-        Node::TableFilter { from, r#mod, is: rest, stored: keep } => match &nodes.made[from] {
+        Node::TableFilter { from, r#mod, is: rest, stored, versions } => match &nodes.made[from] {
             Made::Windows(table) => Made::Windows(filter(table, r#mod, rest)),
-            _ => stored(filter(nodes.table(from), r#mod, rest), keep),
+            _ => kept(filter(nodes.table(from), r#mod, rest), stored, versions),
         },
         Node::TableFilterNot { from, r#mod, is: rest, stored: keep } => match &nodes.made[from] {
             Made::Windows(table) => Made::Windows(table.filter_not(move |_, value| is(value, r#mod, rest))),
@@ -52,22 +53,24 @@ pub(crate) fn node(nodes: &Nodes<'_>, node: &Node) -> Made {
         Node::TransformValues { from, add, stored: keep } => {
             stored(processors::transform_values(nodes.table(from), &format!("p{}", nodes.made.len()), add), keep)
         }
-        Node::TableMapValues { from, add: suffix, stored: keep } => match &nodes.made[from] {
+        Node::TableMapValues { from, add: suffix, stored, versions } => match &nodes.made[from] {
             Made::Windows(table) => Made::Windows(map_values(table, suffix)),
-            _ => stored(map_values(nodes.table(from), suffix), keep),
+            _ => kept(map_values(nodes.table(from), suffix), stored, versions),
         },
-        Node::GroupTable { from, r#mod, kind } => {
+        Node::GroupTable { from, r#mod, kind, versions } => {
             let topic = format!("g{}", nodes.made.len());
             let grouped = match &nodes.made[from] {
                 Made::Windows(table) => group(table, &topic, r#mod),
                 _ => group(nodes.table(from), &topic, r#mod),
             };
-            Made::Table(fold(&grouped, kind, name.as_str()))
+            Made::Table(fold(nodes, &grouped, kind, versions))
         }
-        Node::JoinTables { from, with, kind, stored: keep } => {
-            stored(join(nodes.table(from), nodes.table(with), kind), keep)
+        Node::JoinTables { from, with, kind, stored, versions } => {
+            kept(join(nodes.table(from), nodes.table(with), kind), stored, versions)
         }
-        Node::ToTable { from } => Made::Table(nodes.stream(from).to_table_with_tombstones(name.as_str())),
+        Node::ToTable { from, versions } => {
+            Made::Table(nodes.stream(from).to_table_with_tombstones(nodes.store(versions)))
+        }
         Node::Suppress { from, wait, keys } => {
             let buffer =
                 keys.map_or(BufferConfig::unbounded(), |keys| BufferConfig::max_records(keys).emit_early_when_full());
@@ -114,15 +117,21 @@ fn group<K: Data, V: Value>(table: &KTable<K, V>, topic: &str, modulo: u64) -> K
     })
 }
 
-fn fold(grouped: &KGroupedTable<Text, String>, kind: FoldKind, name: &str) -> KTable<Text, String> {
+fn fold(
+    nodes: &Nodes<'_>,
+    grouped: &KGroupedTable<Text, String>,
+    kind: FoldKind,
+    versions: Option<i64>,
+) -> KTable<Text, String> {
     match kind {
-        FoldKind::Count => grouped.count(name).map_values(|count| count.to_string()),
+        FoldKind::Count => grouped.count(nodes.store(versions)).map_values(|count| count.to_string()),
         FoldKind::Reduce => {
             let add = |all, value| list(Some(all), "/", &Some(value), 0).unwrap_or_default();
-            grouped.reduce(name, add, |all, value| without(Some(all), &Some(value)).unwrap_or_default())
+            grouped
+                .reduce(nodes.store(versions), add, |all, value| without(Some(all), &Some(value)).unwrap_or_default())
         }
         FoldKind::Aggregate => grouped.aggregate(
-            Materialized::from(name),
+            nodes.store(versions),
             String::new,
             |_, value, all: &mut String| *all = list(Some(all.clone()), ",", &Some(value), 0).unwrap_or_default(),
             |_, value, all: &mut String| *all = without(Some(all.clone()), &Some(value)).unwrap_or_default(),

@@ -51,8 +51,8 @@ impl StreamsBuilder {
     }
 
     /// Declares a window store for custom processors (`StreamsBuilder.addStateStore` with a `WindowStore` in Kafka
-    /// Streams). `retention` is how long windows are kept, in stream time, counted from a window's start. Name the
-    /// store in [`KStream::process`](crate::KStream::process).
+    /// Streams). `retention` is how long windows are kept, counted from a window's start, in stream time of the task; in
+    /// Kafka Streams, in time of the starts that were put. Name the store in [`KStream::process`](crate::KStream::process).
     ///
     /// ```
     /// # use std::time::Duration;

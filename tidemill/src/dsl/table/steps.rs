@@ -132,7 +132,8 @@ impl<K: Data, V: Data> KTable<K, V> {
         let build: BuildNode = Arc::new({
             let map = map.clone();
             move |assembly, id| {
-                let operator = TableMap { map: map.clone(), skips_nothing, next: assembly.next(id, MAIN_PORT)? };
+                let (skips_nothing, next) = (assembly.skips_nothing(id), assembly.next(id, MAIN_PORT)?);
+                let operator = TableMap { map: map.clone(), skips_nothing, next };
                 assembly.input::<K, Change<V>>(id, Rc::new(operator));
                 Ok(())
             }
@@ -142,6 +143,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         graph.takes_old_from.insert(node, vec![self.node]);
         if skips_nothing {
             graph.send_old_values(node);
+            graph.skips_nothing.insert(node, true);
         }
         let open = move |assembly: &Assembly<'_>| -> Box<dyn View<K, V2>> {
             Box::new(MappedView { of: above.open(assembly), map: map.clone() })

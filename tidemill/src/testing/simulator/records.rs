@@ -3,7 +3,7 @@
 use tidemill_state::{Codec, Coded};
 
 use super::{SimulationError, Simulator};
-use crate::{testing::topics::partition_of, transport::embedded::Entry};
+use crate::{testing::input_topic::partition_of, transport::embedded::Entry};
 
 impl Simulator {
     /// Appends a record to the partition of its key. `timestamp` is event time in milliseconds since the epoch. Records

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::case::{FoldKind, Kind, Node};
+use crate::{
+    case::{FoldKind, HeaderKind, Kind, Node, versions},
+    rules::comes_by_time,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Shape {
@@ -41,6 +44,8 @@ pub(super) struct About {
     pub(super) timed: bool,
     /// It comes from a foreign-key join: see the rules.
     pub(super) foreign: bool,
+    /// Its headers are not those of Kafka Streams: see the rules.
+    pub(super) headless: bool,
     pub(super) topics: BTreeSet<u8>,
 }
 
@@ -62,6 +67,7 @@ impl About {
             loose: any(|about| about.loose),
             foreign: any(|about| about.foreign),
             timed: any(|about| about.timed),
+            headless: any(|about| about.headless) || comes_by_time(node),
             topics: parents.iter().flat_map(|about| about.topics.clone()).collect(),
             ..Self::default()
         };
@@ -70,6 +76,7 @@ impl About {
                 about.keyed = false;
             }
             Node::Repartition { .. } => (about.keyed, about.behind) = (true, true),
+            Node::Headers { kind: HeaderKind::Drop, .. } => about.headless = false,
             Node::Split { .. } => about.shape = Shape::Branches,
             Node::Fold { .. } | Node::Cogroup { window: None, .. } | Node::ToTable { .. } | Node::JoinTables { .. } => {
                 (about.shape, about.plain) = (Shape::Table, false);
@@ -98,6 +105,7 @@ impl About {
             Node::Process { .. } => (about.keyed, about.plain, about.timed) = (false, false, true),
             _ => {}
         }
+        about.versioned |= versions(node).is_some();
         about.inclusive |= matches!(
             node,
             Node::Sessions { .. } | Node::Sliding { .. } | Node::SessionCogroup { .. } | Node::SlidingCogroup { .. }
@@ -108,7 +116,7 @@ impl About {
         let related = parents.len() == 2 && !parents[0].topics.is_disjoint(&parents[1].topics);
         about.initial |= match node {
             Node::Sessions { .. } | Node::SessionCogroup { .. } => !distinct || related,
-            Node::JoinTables { stored: true, .. } => related,
+            Node::JoinTables { stored: true, versions, .. } => related || versions.is_some(),
             _ => matches!(
                 node,
                 Node::Fold { kind: FoldKind::Count, .. }

@@ -26,8 +26,9 @@ impl Draw {
 }
 
 /// How many rows the choice in `Plan::add` has.
-const ROWS: u8 = 55;
+const ROWS: u8 = 62;
 
+/// One of them.
 pub(super) fn of<T: Copy>(choice: u8, all: &[T]) -> T {
     all[usize::from(choice) % all.len()]
 }

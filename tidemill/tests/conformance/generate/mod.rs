@@ -3,6 +3,7 @@
 mod about;
 mod draw;
 mod plan;
+mod readers;
 mod script;
 
 use proptest::prelude::*;

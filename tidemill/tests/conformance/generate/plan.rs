@@ -13,7 +13,9 @@ const SOURCES: usize = 6;
 /// The place of the versioned table, and the number of its topic.
 const VERSIONED: u8 = 4;
 /// How long it keeps versions.
-const HISTORY: i64 = 20;
+pub(super) const HISTORY: i64 = 20;
+/// How long other stores keep versions, if they do.
+const VERSIONS: &[Option<i64>] = &[None, None, Some(HISTORY), None, Some(3)];
 
 pub(super) struct Plan {
     nodes: Vec<Node>,
@@ -62,7 +64,9 @@ impl Plan {
                 self.two(draw, |about| about.shape == Shape::Stream).map(|(from, with)| Node::Merge { from, with })
             }
             12 => self.any(draw).map(|from| Node::Repartition { from, keyless: false }),
-            13..16 => self.keyed(draw).map(|from| Node::Fold { from, kind: fold, initial: false }),
+            13..16 => {
+                self.keyed(draw).map(|from| Node::Fold { from, kind: fold, initial: false, versions: of(c, VERSIONS) })
+            }
             16..20 => {
                 let close = draw.op > 17;
                 self.keyed(draw).map(|from| Node::Windowed {
@@ -92,20 +96,28 @@ impl Plan {
             }),
             27 => self.table(draw, false).map(|from| {
                 let stored = b % 2 == 1 && self.about[from].shape == Shape::Table;
-                Node::TableFilter { from, r#mod: modulo, is: u64::from(b) % modulo, stored }
+                let versions = of(c, VERSIONS).filter(|_| stored);
+                Node::TableFilter { from, r#mod: modulo, is: u64::from(b) % modulo, stored, versions }
             }),
             28 => self.table(draw, true).map(|from| {
                 let stored = c % 2 == 1 && self.about[from].shape == Shape::Table;
-                Node::TableMapValues { from, add: suffix, stored }
+                let versions = of(a, VERSIONS).filter(|_| stored);
+                Node::TableMapValues { from, add: suffix, stored, versions }
             }),
-            29 | 30 => self.table(draw, false).map(|from| Node::GroupTable { from, r#mod: modulo, kind: fold }),
-            31 | 32 => self.two(draw, |about| about.shape == Shape::Table && !about.initial && !about.viewless).map(
-                |(from, with)| {
+            29 | 30 => self.table(draw, false).map(|from| Node::GroupTable {
+                from,
+                r#mod: modulo,
+                kind: fold,
+                versions: of(c, VERSIONS),
+            }),
+            31 | 32 | 60 => self
+                .two(draw, |about| about.shape == Shape::Table && !about.initial && !about.viewless)
+                .map(|(from, with)| {
                     let kind = of(c, &[Kind::Inner, Kind::Left, Kind::Outer]);
-                    Node::JoinTables { from, with, kind, stored: b % 2 == 1 }
-                },
-            ),
-            33 => self.keyed(draw).map(|from| Node::ToTable { from }),
+                    let stored = b % 2 == 1;
+                    Node::JoinTables { from, with, kind, stored, versions: of(a, VERSIONS).filter(|_| stored) }
+                }),
+            33 => self.keyed(draw).map(|from| Node::ToTable { from, versions: of(a, VERSIONS) }),
             34..37 => self.keyed(draw).map(|from| {
                 // Far behind tables and closed windows, records may be late by any time.
                 let grace = if self.about[from].plain { of(c, &[0, TAME, 3, 20]) } else { 100_000 };
@@ -146,6 +158,7 @@ impl Plan {
                 stream_time: self.narrow || c % 2 == 1,
             }),
             50 => self.keyed(draw).map(|from| Node::ProcessValues { from }),
+            55..60 | 61 => self.reader(draw),
             51 => self.pair(draw, true).map(|(from, with)| Node::SessionCogroup {
                 from,
                 with,
@@ -162,7 +175,7 @@ impl Plan {
                 .choose(draw.from, |about| about.shape == Shape::Stream && about.plain && about.keyed)
                 .map(|from| join_streams(Draw { op: a, ..draw }, from, from)),
             _ => self
-                .two(draw, |about| about.shape == Shape::Table && !about.initial && !about.viewless && !about.versioned)
+                .two(draw, |about| about.shape == Shape::Table && !about.initial && !about.viewless)
                 .filter(|(from, with)| self.about[*from].topics.is_disjoint(&self.about[*with].topics))
                 .map(|(from, with)| Node::JoinForeign { from, with, kind, stored: c % 2 == 1 }),
         };
@@ -180,19 +193,19 @@ impl Plan {
         self.nodes.len() - 1
     }
 
-    fn choose(&self, choice: u8, good: impl Fn(&About) -> bool) -> Option<usize> {
+    pub(super) fn choose(&self, choice: u8, good: impl Fn(&About) -> bool) -> Option<usize> {
         let good = |about: &About| good(about) && (!self.narrow || about.topics == BTreeSet::from([0]));
         let places: Vec<_> = (0..self.about.len()).filter(|place| good(&self.about[*place])).collect();
         (!places.is_empty()).then(|| of(choice, &places))
     }
 
     /// A node whose records can be read.
-    fn any(&self, draw: Draw) -> Option<usize> {
+    pub(super) fn any(&self, draw: Draw) -> Option<usize> {
         self.choose(draw.from, |about| about.has_records() && !about.foreign)
     }
 
     /// A node in the order of Kafka Streams, repartitioned if that is necessary.
-    fn keyed(&mut self, draw: Draw) -> Option<usize> {
+    pub(super) fn keyed(&mut self, draw: Draw) -> Option<usize> {
         let place = self.choose(draw.from, |about| about.has_records() && !about.loose && !about.foreign)?;
         Some(self.by_key(place))
     }

@@ -13,6 +13,7 @@ struct Drawn {
     value: u8,
     ahead: u8,
     late: u8,
+    headers: u8,
 }
 
 /// What a script is drawn from, before the topics are known.
@@ -36,10 +37,20 @@ pub(super) struct How {
 
 const KEYS: [Option<&str>; 8] = [Some("a"), Some("b"), Some("a"), Some("c"), Some("b"), Some("é"), Some(""), None];
 
+/// Headers of records: names and values; one has no value.
+const HEADERS: [&str; 10] = ["", "", "", "h=1", "h=2", "h=3", "g=1,h=4", "h=5,h=6", "h", "é=ö"];
+
 impl Script {
     pub(super) fn any() -> impl Strategy<Value = Self> {
-        let step = (any::<u8>(), 0..8_u8, any::<u8>(), any::<u8>(), any::<u8>());
-        let step = step.prop_map(|(topic, key, value, ahead, late)| Drawn { topic, key, value, ahead, late });
+        let step = (any::<u8>(), 0..8_u8, any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
+        let step = step.prop_map(|(topic, key, value, ahead, late, headers)| Drawn {
+            topic,
+            key,
+            value,
+            ahead,
+            late,
+            headers,
+        });
         (prop::collection::vec(step, 1..32), 0..3_u8).prop_map(|(steps, disorder)| Self { steps, disorder })
     }
 
@@ -48,9 +59,9 @@ impl Script {
         let mut steps: Vec<_> = self.steps.iter().map(|drawn| self.step(drawn, &mut now, topics, how)).collect();
         if how.closers {
             let far = |ahead: i64, now: i64| {
-                topics
-                    .iter()
-                    .map(move |topic| Step::Record(topic.clone(), Some("z".into()), Some("0".into()), now + ahead))
+                topics.iter().map(move |topic| {
+                    Step::Record(topic.clone(), Some("z".into()), Some("0".into()), now + ahead, String::new())
+                })
             };
             steps.extend(far(100_000, now));
             steps.extend(far(200_000, now));
@@ -58,7 +69,7 @@ impl Script {
         if how.distinct {
             let mut times = BTreeSet::new();
             for step in &mut steps {
-                if let Step::Record(.., timestamp) = step {
+                if let Step::Record(.., timestamp, _) = step {
                     while !times.insert(*timestamp) {
                         *timestamp += 1;
                     }
@@ -69,7 +80,7 @@ impl Script {
     }
 
     fn step(&self, drawn: &Drawn, now: &mut i64, topics: &[String], how: How) -> Step {
-        let Drawn { topic, key, value, ahead, late } = *drawn;
+        let Drawn { topic, key, value, ahead, late, headers } = *drawn;
         if topic == u8::MAX || how.waits && topic > 225 {
             return Step::Wait(1_000);
         }
@@ -85,6 +96,7 @@ impl Script {
         };
         let topic = topics[usize::from(topic) % topics.len()].clone();
         let value = (value < 220).then(|| (value % 50).to_string());
-        Step::Record(topic, KEYS[usize::from(key)].map(ToOwned::to_owned), value, (*now - late).max(0))
+        let headers = HEADERS[usize::from(headers) * HEADERS.len() / 256].to_owned();
+        Step::Record(topic, KEYS[usize::from(key)].map(ToOwned::to_owned), value, (*now - late).max(0), headers)
     }
 }

@@ -46,11 +46,10 @@ final class Folds {
         KGroupedStream<String, String> grouped = nodes.from(node).groupByKey();
         String initial = node.has("initial") ? "" : null;
         return switch (Nodes.kind(node)) {
-            case "count" -> grouped.count(Materialized.<String, Long, KeyValueStore<Bytes, byte[]>>as(nodes.name()))
-                .mapValues(String::valueOf);
-            case "reduce" -> grouped.reduce(Functions::reduce, nodes.store());
+            case "count" -> grouped.count(nodes.<Long>store(node)).mapValues(String::valueOf);
+            case "reduce" -> grouped.reduce(Functions::reduce, nodes.store(node));
             default -> grouped.aggregate(() -> initial,
-                (key, value, list) -> Functions.list(list, ",", value, 0), nodes.store());
+                (key, value, list) -> Functions.list(list, ",", value, 0), nodes.store(node));
         };
     }
 

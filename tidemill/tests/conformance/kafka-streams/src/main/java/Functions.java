@@ -4,6 +4,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.StringJoiner;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
 
 final class Functions {
     /** Of a null 1, so that a remainder tells it from many values. */
@@ -64,5 +68,29 @@ final class Functions {
     /** What a value leaves of a list that it is taken from. */
     static String without(String list, String value) {
         return list(list, "-", value, 0);
+    }
+
+    /** The headers that a text lists. */
+    static Headers headers(String text) {
+        Headers headers = new RecordHeaders();
+        for (String header : text.split(",")) {
+            int mark = header.indexOf('=');
+            if (mark >= 0) {
+                headers.add(header.substring(0, mark), header.substring(mark + 1).getBytes(StandardCharsets.UTF_8));
+            } else if (!header.isEmpty()) {
+                headers.add(header, null);
+            }
+        }
+        return headers;
+    }
+
+    /** Headers as a list. */
+    static String text(Headers headers) {
+        StringJoiner list = new StringJoiner(",");
+        for (Header header : headers) {
+            list.add(header.value() == null ? header.key()
+                : header.key() + "=" + new String(header.value(), StandardCharsets.UTF_8));
+        }
+        return list.toString();
     }
 }

@@ -60,7 +60,8 @@ public class Interpreter {
                     driver.advanceWallClockTime(Duration.ofMillis(step.asLong()));
                 } else {
                     driver.createInputTopic(step.get(0).asText(), new StringSerializer(), new StringSerializer())
-                        .pipeInput(text(step.get(1)), text(step.get(2)), step.get(3).asLong());
+                        .pipeInput(new TestRecord<>(text(step.get(1)), text(step.get(2)),
+                            Functions.headers(step.path(4).asText()), step.get(3).asLong()));
                 }
                 for (String topic : new TreeSet<>(driver.producedTopicNames())) {
                     if (topic.startsWith("out-")) {
@@ -80,7 +81,8 @@ public class Interpreter {
         var output = driver.createOutputTopic(topic, new StringDeserializer(), new StringDeserializer());
         for (TestRecord<String, String> record : output.readRecordsToList()) {
             ArrayNode rows = outputs.has(topic) ? (ArrayNode) outputs.get(topic) : outputs.putArray(topic);
-            rows.addArray().add(step).add(record.key()).add(record.value()).add(record.timestamp());
+            rows.addArray().add(step).add(record.key()).add(record.value()).add(record.timestamp())
+                .add(Functions.text(record.headers()));
         }
     }
 

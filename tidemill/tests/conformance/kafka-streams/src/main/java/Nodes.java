@@ -78,6 +78,10 @@ final class Nodes {
             case "join_global" -> joinGlobal(node);
             case "process" -> Processors.process(builder, this, node);
             case "process_values" -> Processors.processValues(builder, this, node);
+            case "headers" -> Readers.headers(this, node);
+            case "process_rows" -> Readers.rows(builder, this, node);
+            case "process_windows" -> Readers.windows(builder, this, node);
+            case "process_versions" -> Readers.versions(builder, this, node);
             case "fold", "windowed", "sessions", "sliding", "cogroup", "session_cogroup", "sliding_cogroup" ->
                 Folds.node(this, node);
             default -> Tables.node(this, node);
@@ -152,6 +156,14 @@ final class Nodes {
 
     Materialized<String, String, KeyValueStore<Bytes, byte[]>> store() {
         return Materialized.<String, String, KeyValueStore<Bytes, byte[]>>as(name()).withKeySerde(Serdes.String());
+    }
+
+    /** With versions, if the node has some. */
+    <V> Materialized<String, V, KeyValueStore<Bytes, byte[]>> store(JsonNode node) {
+        Materialized<String, V, KeyValueStore<Bytes, byte[]>> store = node.has("versions")
+            ? Materialized.as(Stores.persistentVersionedKeyValueStore(name(), ms(node, "versions")))
+            : Materialized.as(name());
+        return store.withKeySerde(Serdes.String());
     }
 
     /** The records of a stream, or the changes of a table. */

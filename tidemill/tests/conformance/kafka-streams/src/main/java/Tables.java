@@ -29,7 +29,7 @@ final class Tables {
                 }
                 Predicate<String, String> predicate = (key, value) -> Functions.is(value, mod, is);
                 var table = nodes.table(node, "from");
-                return stored ? table.filter(predicate, nodes.store()) : table.filter(predicate);
+                return stored ? table.filter(predicate, nodes.<String>store(node)) : table.filter(predicate);
             }
             case "table_filter_not": {
                 if (from instanceof Nodes.Windows windows) {
@@ -49,7 +49,7 @@ final class Tables {
                     return new Nodes.Windows(windows.table().mapValues(mapper));
                 }
                 var table = nodes.table(node, "from");
-                return stored ? table.mapValues(mapper, nodes.store()) : table.mapValues(mapper);
+                return stored ? table.mapValues(mapper, nodes.<String>store(node)) : table.mapValues(mapper);
             }
             case "group_table": {
                 Grouped<String, String> grouped = Grouped.with("g" + nodes.size(), Serdes.String(), Serdes.String());
@@ -57,7 +57,7 @@ final class Tables {
                     ? windows.table().groupBy((key, value) -> KeyValue.pair(Functions.key(value, mod), value), grouped)
                     : nodes.table(node, "from")
                         .groupBy((key, value) -> KeyValue.pair(Functions.key(value, mod), value), grouped);
-                return fold(nodes, groups, Nodes.kind(node));
+                return fold(nodes, groups, node);
             }
             case "join_tables":
                 return join(nodes, node, stored);
@@ -74,20 +74,19 @@ final class Tables {
                     : left.leftJoin(right, Functions::foreign, Functions::both, joined, rows);
             }
             case "to_table":
-                return nodes.from(node).toTable(nodes.store());
+                return nodes.from(node).toTable(nodes.store(node));
             default:
                 throw new IllegalArgumentException(node.toString());
         }
     }
 
-    private static KTable<String, String> fold(Nodes nodes, KGroupedTable<String, String> groups, String kind) {
-        return switch (kind) {
-            case "count" -> groups.count(Materialized.<String, Long, KeyValueStore<Bytes, byte[]>>as(nodes.name()))
-                .mapValues(String::valueOf);
+    private static KTable<String, String> fold(Nodes nodes, KGroupedTable<String, String> groups, JsonNode node) {
+        return switch (Nodes.kind(node)) {
+            case "count" -> groups.count(nodes.<Long>store(node)).mapValues(String::valueOf);
             case "reduce" -> groups.reduce((all, value) -> Functions.list(all, "/", value, 0), Functions::without,
-                nodes.store());
+                nodes.store(node));
             default -> groups.aggregate(() -> "", (key, value, all) -> Functions.list(all, ",", value, 0),
-                (key, value, all) -> Functions.without(all, value), nodes.store());
+                (key, value, all) -> Functions.without(all, value), nodes.store(node));
         };
     }
 
@@ -95,10 +94,10 @@ final class Tables {
         KTable<String, String> left = nodes.table(node, "from");
         KTable<String, String> right = nodes.table(node, "with");
         return switch (Nodes.kind(node)) {
-            case "inner" -> stored ? left.join(right, Functions::both, nodes.store()) : left.join(right, Functions::both);
-            case "left" -> stored ? left.leftJoin(right, Functions::both, nodes.store())
+            case "inner" -> stored ? left.join(right, Functions::both, nodes.<String>store(node)) : left.join(right, Functions::both);
+            case "left" -> stored ? left.leftJoin(right, Functions::both, nodes.<String>store(node))
                 : left.leftJoin(right, Functions::both);
-            default -> stored ? left.outerJoin(right, Functions::both, nodes.store())
+            default -> stored ? left.outerJoin(right, Functions::both, nodes.<String>store(node))
                 : left.outerJoin(right, Functions::both);
         };
     }
