@@ -173,7 +173,7 @@ KAFKA_STREAMS := $(or $(CARGO_TARGET_DIR),target)/kafka-streams
 PART ?= all
 
 .PHONY: bench-kafka
-bench-kafka: prerequisites kafka-broker ## Compares with Kafka Streams on a real Kafka. Needs a JDK and Maven.
+bench-kafka: prerequisites kafka-broker ## Compares with Kafka Streams on a real Kafka. Needs a JDK and Maven. CACHE=0 or CACHE=10485760: the same cache for both.
 	mvn --batch-mode --quiet -f benches/kafka/kafka-streams/pom.xml -Dout=$(abspath $(KAFKA_STREAMS)) compile dependency:copy-dependencies
 	cargo bench --locked --workspace --bench kafka -- $(PART)
 

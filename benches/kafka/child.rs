@@ -15,6 +15,9 @@ use tidemill::{
 
 use crate::{BenchResult, topologies};
 
+/// The setting for the bytes of each cache, by Kafka Streams' name.
+pub(crate) const CACHE: &str = "statestore.cache.max.bytes";
+
 /// Runs a [`crate::engine::Job`].
 pub(crate) fn run(job: &[&str]) -> BenchResult {
     let [what, servers, workload, guarantee, application, input, output, ref rest @ ..] = *job else {
@@ -31,15 +34,18 @@ pub(crate) fn run(job: &[&str]) -> BenchResult {
         state_dir: Some(state.path().to_owned()),
         ..StreamsConfig::new(application)
     };
+    let mut cache_max_bytes = 0;
     for setting in settings {
         match setting.split_once('=') {
             Some(("commit.interval.ms", value)) => config.commit_interval = Duration::from_millis(value.parse()?),
+            Some((CACHE, value)) => cache_max_bytes = value.parse()?,
             _ => return Err(format!("'{setting}' is not a setting of this benchmark").into()),
         }
     }
     let transport = KafkaTransport::new(KafkaConfig::new(servers))?;
     let started = Instant::now();
-    let streams = Streams::start(&topologies::named(workload, input, output)?, config, transport)?;
+    let topology = topologies::named(workload, input, output, cache_max_bytes)?;
+    let streams = Streams::start(&topology, config, transport)?;
     let mut told = String::new();
     if let [records] = records {
         let seconds = process(&streams, records.parse()?);

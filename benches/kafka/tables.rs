@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tidemill::{
     BufferConfig, Joined, Materialized, SessionWindows, SlidingWindows, StreamsBuilder, Suppressed, TimeWindows,
+    state::Coded,
 };
 
 use crate::{
@@ -13,10 +14,11 @@ use crate::{
 };
 
 /// Adds the workload of this name, if there is one.
-pub(crate) fn add(builder: &StreamsBuilder, workload: &str, input: &str, output: &str) -> bool {
+pub(crate) fn add(builder: &StreamsBuilder, workload: &str, topics: [&str; 2], cache_max_bytes: usize) -> bool {
+    let [input, output] = topics;
     let second = Duration::from_secs(1);
     let grouped = || builder.stream::<Bytes, Bytes>(input).group_by_key();
-    let table = |topic: &str, store| builder.table::<Bytes, Bytes>(topic, store);
+    let table = |topic: &str, store| builder.table::<Bytes, Bytes>(topic, kept(store, cache_max_bytes));
     match workload {
         "session-count" => {
             let windows = SessionWindows::of_inactivity_gap_and_grace(Duration::from_millis(150), second);
@@ -33,7 +35,7 @@ pub(crate) fn add(builder: &StreamsBuilder, workload: &str, input: &str, output:
         }
         "table-group" => {
             let groups = table(input, "chats").group_by("by-user", |_, chat: Bytes| (chat.slice(9..11), chat));
-            groups.count("groups").to_stream().to(output);
+            groups.count(kept("groups", cache_max_bytes)).to_stream().to(output);
         }
         "table-join" => {
             let joined =
@@ -64,9 +66,15 @@ pub(crate) fn add(builder: &StreamsBuilder, workload: &str, input: &str, output:
             let segments = builder.stream::<Bytes, Bytes>(SEGMENTS).group_by_key();
             let both = grouped().cogroup(|_, _: Bytes, count: &mut i64| *count += 1);
             let both = both.cogroup(&segments, |_, _: Bytes, count: &mut i64| *count += 1);
-            both.aggregate("both", || 0).to_stream().to(output);
+            both.aggregate(kept("both", cache_max_bytes), || 0).to_stream().to(output);
         }
         _ => return false,
     }
     true
+}
+
+/// A store, with a cache of so many bytes if they are more than 0.
+fn kept<K: Coded, V: Coded>(name: &str, cache_max_bytes: usize) -> Materialized<K, V> {
+    let kept = Materialized::named(name);
+    if cache_max_bytes == 0 { kept } else { kept.cache_max_bytes(cache_max_bytes) }
 }

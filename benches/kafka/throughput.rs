@@ -5,13 +5,18 @@ use std::env;
 use tidemill::transport::CleanupPolicy;
 
 use crate::{
-    BenchResult, data,
+    BenchResult,
+    child::CACHE,
+    data,
     engine::{Engine, GUARANTEES, Job, Told},
     site::{PARTITIONS, Site},
     topologies::WORKLOADS,
 };
 
 /// Runs the given workloads on both engines in turn and prints one table. Without workloads, it runs all.
+///
+/// Kafka Streams caches tables and aggregates by default, and then sends only the last update of a key; Tidemill sends
+/// each. `CACHE=0` lets both send each; `CACHE=10485760` gives both the cache that Kafka Streams has by default.
 pub(crate) fn compare(site: &Site, workloads: &[&str]) -> BenchResult {
     let rounds: usize = env::var("ROUNDS").map_or(Ok(1), |rounds| rounds.parse())?;
     let workloads = if workloads.is_empty() { &WORKLOADS[..] } else { workloads };
@@ -49,7 +54,7 @@ fn run(site: &Site, workload: &str, guarantee: &str, engine: Engine, round: usiz
     let application = format!("{}-{workload}-{guarantee}-{round}", engine.name());
     let output = format!("{application}-out");
     site.create(&output, PARTITIONS, CleanupPolicy::Delete)?;
-    let settings = Vec::new();
+    let settings = env::var("CACHE").map(|bytes| format!("{CACHE}={bytes}")).into_iter().collect();
     let job = Job { workload, guarantee, application: &application, input: input.topic, output: &output, settings };
     let told = job.run(engine, site, input.records)?;
     site.delete(&application)?;

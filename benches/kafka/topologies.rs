@@ -29,9 +29,10 @@ pub(crate) const WORKLOADS: [&str; 14] = [
     "cogroup",
 ];
 
-pub(crate) fn named(workload: &str, input: &str, output: &str) -> BenchResult<Topology> {
+/// The topology of a workload. `cache_max_bytes` is for each cache of tables and their aggregates.
+pub(crate) fn named(workload: &str, input: &str, output: &str, cache_max_bytes: usize) -> BenchResult<Topology> {
     let builder = StreamsBuilder::new();
-    if tables::add(&builder, workload, input, output) {
+    if tables::add(&builder, workload, [input, output], cache_max_bytes) {
         return Ok(builder.build()?);
     }
     let stream = builder.stream::<Bytes, Bytes>(input);
