@@ -124,3 +124,8 @@ fn what_a_replaced_member_writes_to_a_changelog_is_written_over_by_the_next_owne
 fn a_global_store_that_is_filled_again_may_be_damaged_at_once() {
     check::<Global>([597, 1166], ExactlyOnce, &FaultRates::default());
 }
+
+#[test]
+fn a_standby_whose_reader_stopped_at_a_deleted_record_goes_on() {
+    assert_right(545, standbys::run::<Cogroup>(545, ExactlyOnce, &FaultRates::default()));
+}

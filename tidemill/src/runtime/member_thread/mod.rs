@@ -247,6 +247,9 @@ impl MemberThread {
                 // Retention deleted the next records. The look finds that the store must begin again from empty.
                 self.looked_ms = i64::MIN;
                 self.look(clients, now_ms)?;
+                // The reader goes on only where it is told to, also if no store has to begin again.
+                self.assigned.clear();
+                self.assign(clients)?;
                 return Ok(0);
             }
             read => read?,
