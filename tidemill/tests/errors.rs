@@ -8,7 +8,7 @@ use std::sync::{
 };
 use std::time::Duration;
 
-use common::{Tested, driver, is_drained, records, wait_until};
+use common::{Tested, driver, is_drained, not_bad::NotBad, records, wait_until};
 use tidemill::{
     Consumed, EmitStrategy, JoinWindows, Materialized, RecordHandler, Streams, StreamsBuilder, StreamsConfig,
     StreamsState, TaskError, TaskFailureAction, TaskState, TimeWindows, Windowed,
@@ -194,23 +194,6 @@ fn one_result_of_a_window_that_is_refused_takes_no_other_with_it() -> Tested {
         assert!(refused.map(|(_, _, count)| count).sum::<u64>() >= 1, "{dropped:?}");
     }
     Ok(())
-}
-
-/// Refuses the value "bad".
-struct NotBad;
-
-impl Processor<String, String, String, String> for NotBad {
-    fn process(
-        &mut self,
-        ctx: &mut ProcessorContext<'_, String, String>,
-        record: Record<String, String>,
-    ) -> Result<(), BoxError> {
-        if record.value == "bad" {
-            return Err("it is bad".into());
-        }
-        ctx.forward(record);
-        Ok(())
-    }
 }
 
 #[test]
